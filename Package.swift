@@ -1,0 +1,117 @@
+// swift-tools-version: 6.2
+// The layers, top to bottom: products, daemon, Linux, values, C. Arrows go down only; Tests/LayoutTests holds this
+// file and every import to that. Sources/README.md is the map.
+import PackageDescription
+
+/// Every Swift target: warnings are errors. (`treatAllWarnings` is not an unsafe flag, so a package that depends on
+/// `SandboxClient` is not refused because of it.)
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// C that both the daemons and the client use: no unsafe flags here, for the same reason.
+let cStrict: [CSetting] = [.treatAllWarnings(as: .error), .define("_GNU_SOURCE")]
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "sandboxd",
+    products: [
+        .library(name: "SandboxClient", targets: ["SandboxClient"]),
+        .executable(name: "sandboxd", targets: ["sandboxd"]),
+        .executable(name: "sandbox-launcher", targets: ["sandbox-launcher"]),
+        .executable(name: "sandbox-init", targets: ["sandbox-init"]),
+        .executable(name: "sandboxctl", targets: ["sandboxctl"]),
+        .executable(name: "example-agent", targets: ["example-agent"]),
+        .executable(name: "sandbox-bench", targets: ["sandbox-bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // C
+        .target(name: "CSandbox", cSettings: cStrict),
+        .target(name: "CInitPlan", cSettings: cStrict),
+        .target(
+            name: "CInit", dependencies: ["CInitPlan"],
+            cSettings: cStrict + [
+                .unsafeFlags(["-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-fno-pic", "-O2"])
+            ]),
+        .systemLibrary(
+            name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+
+        // values
+        .target(name: "SandboxModel", swiftSettings: strict),
+        .target(name: "SandboxWire", dependencies: ["SandboxModel"], exclude: ["Protocol.md"], swiftSettings: strict),
+        .target(name: "LaunchPlan", swiftSettings: strict),
+
+        // Linux
+        .target(name: "LinuxSystem", dependencies: ["CSandbox"], swiftSettings: strict),
+        .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: strict),
+
+        // daemon
+        .target(
+            name: "SandboxPolicy",
+            dependencies: ["SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
+            resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
+        .target(
+            name: "SandboxEngine",
+            dependencies: ["SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging] + nio,
+            swiftSettings: strict),
+        .target(
+            name: "SandboxServer",
+            dependencies: [
+                "SandboxModel", "SandboxWire", "LinuxSystem", "SandboxPolicy", "SandboxEngine", logging,
+            ] + nio,
+            swiftSettings: strict),
+
+        // products
+        .executableTarget(
+            name: "sandboxd",
+            dependencies: [
+                "LinuxSystem", "LaunchPlan", "SandboxModel", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                argumentParser, logging,
+            ] + nio,
+            swiftSettings: strict),
+        .executableTarget(
+            name: "sandbox-launcher",
+            dependencies: ["CSandbox", "CInitPlan", "LaunchPlan", "LinuxSystem", "SeccompFilter"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "sandbox-init",
+            dependencies: ["CInit", "CInitPlan"],
+            swiftSettings: [
+                .treatAllWarnings(as: .error),
+                .enableExperimentalFeature("Embedded"),
+                .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
+            ],
+            linkerSettings: [
+                .unsafeFlags([
+                    "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
+                    "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
+                    "-Xclang-linker", "-Wno-unused-command-line-argument",
+                ])
+            ]),
+        .target(
+            name: "SandboxClient", dependencies: ["SandboxModel", "SandboxWire", "CSandbox"], swiftSettings: strict),
+        .executableTarget(
+            name: "sandboxctl",
+            dependencies: ["SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md"], swiftSettings: strict),
+        .executableTarget(
+            name: "sandbox-bench", dependencies: ["SandboxClient", "CSandbox", argumentParser], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,130 @@
+/// The part of a policy that root enforces, as the launcher holds it.
+///
+/// sandboxd sends these while it is still root and trusted; after `LauncherCommand.seal` the launcher takes no more.
+/// What the launcher never needs (the command filter, output and time limits) is not in here.
+package struct CompiledPolicy: Sendable, Equatable {
+    package enum WorkspaceMode: UInt8, Sendable { case none = 0, read = 1, write = 2 }
+
+    package var name: String
+    /// Absolute host paths that exist inside, read-only: directories with all below them, or single files.
+    package var readPaths: [String]
+    /// Absolute paths below `readPaths` that are covered by something empty.
+    package var hidePaths: [String]
+    package var tmpBytes: UInt64
+    package var shmBytes: UInt64
+    package var workspaceMode: WorkspaceMode
+    /// Absolute host paths, or `~` for the caller's home directory. Empty: no workspace may be asked for.
+    package var workspaceRoots: [String]
+    /// Whether files that the command writes may be executed: the workspace, `/tmp` and `/dev/shm`.
+    package var executeWritten: Bool
+    /// Whether 127.0.0.1 and ::1 work inside.
+    package var loopback: Bool
+    /// System calls allowed and denied beyond the base list, by name.
+    package var syscallsAllowed: [String]
+    package var syscallsDenied: [String]
+    /// No plan may ask for more.
+    package var maximum: LaunchLimits
+
+    package init(
+        name: String, readPaths: [String], hidePaths: [String] = [], tmpBytes: UInt64, shmBytes: UInt64,
+        workspaceMode: WorkspaceMode, workspaceRoots: [String], executeWritten: Bool, loopback: Bool,
+        syscallsAllowed: [String] = [], syscallsDenied: [String] = [], maximum: LaunchLimits
+    ) {
+        self.name = name
+        self.readPaths = readPaths
+        self.hidePaths = hidePaths
+        self.tmpBytes = tmpBytes
+        self.shmBytes = shmBytes
+        self.workspaceMode = workspaceMode
+        self.workspaceRoots = workspaceRoots
+        self.executeWritten = executeWritten
+        self.loopback = loopback
+        self.syscallsAllowed = syscallsAllowed
+        self.syscallsDenied = syscallsDenied
+        self.maximum = maximum
+    }
+
+    func encode(to writer: inout BinaryWriter) {
+        writer.put(name)
+        writer.put(readPaths)
+        writer.put(hidePaths)
+        writer.put(tmpBytes)
+        writer.put(shmBytes)
+        writer.put(workspaceMode.rawValue)
+        writer.put(workspaceRoots)
+        writer.put(executeWritten)
+        writer.put(loopback)
+        writer.put(syscallsAllowed)
+        writer.put(syscallsDenied)
+        maximum.encode(to: &writer)
+    }
+
+    init(from reader: inout BinaryReader) throws(PlanError) {
+        name = try reader.string("policy name", maximum: 64)
+        readPaths = try reader.strings("read paths", maximumCount: 256)
+        hidePaths = try reader.strings("hidden paths", maximumCount: 256)
+        tmpBytes = try reader.integer()
+        shmBytes = try reader.integer()
+        guard let mode = WorkspaceMode(rawValue: try reader.integer()) else { throw .badValue("workspace mode") }
+        workspaceMode = mode
+        workspaceRoots = try reader.strings("workspace roots", maximumCount: 64)
+        executeWritten = try reader.bool("execute")
+        loopback = try reader.bool("loopback")
+        syscallsAllowed = try reader.strings("allowed system calls", maximumCount: 512, maximumBytes: 64)
+        syscallsDenied = try reader.strings("denied system calls", maximumCount: 512, maximumBytes: 64)
+        maximum = try LaunchLimits(from: &reader)
+    }
+}
+
+/// The limits that the launcher applies: cgroup and rlimits. Every run has every one of them.
+package struct LaunchLimits: Sendable, Equatable {
+    package var memoryBytes: UInt64
+    /// Thousandths of a core.
+    package var cpuMillicores: UInt32
+    package var processes: UInt32
+    package var openFiles: UInt32
+    package var fileSizeBytes: UInt64
+    /// CPU seconds of one process (`RLIMIT_CPU`), rounded up; the sum over the tree is the daemon's to watch.
+    package var cpuSeconds: UInt64?
+
+    package init(
+        memoryBytes: UInt64, cpuMillicores: UInt32, processes: UInt32, openFiles: UInt32, fileSizeBytes: UInt64,
+        cpuSeconds: UInt64? = nil
+    ) {
+        self.memoryBytes = memoryBytes
+        self.cpuMillicores = cpuMillicores
+        self.processes = processes
+        self.openFiles = openFiles
+        self.fileSizeBytes = fileSizeBytes
+        self.cpuSeconds = cpuSeconds
+    }
+
+    /// The name of the first limit that is wider than `maximum`, or is zero; `nil` when all are within.
+    package func widerThan(_ maximum: LaunchLimits) -> String? {
+        if memoryBytes == 0 || memoryBytes > maximum.memoryBytes { return "memory" }
+        if cpuMillicores == 0 || cpuMillicores > maximum.cpuMillicores { return "cpus" }
+        if processes == 0 || processes > maximum.processes { return "processes" }
+        if openFiles == 0 || openFiles > maximum.openFiles { return "open-files" }
+        if fileSizeBytes > maximum.fileSizeBytes { return "file-size" }
+        if let most = maximum.cpuSeconds, (cpuSeconds ?? .max) > most { return "cpu-time" }
+        return cpuSeconds == 0 ? "cpu-time" : nil
+    }
+
+    func encode(to writer: inout BinaryWriter) {
+        writer.put(memoryBytes)
+        writer.put(cpuMillicores)
+        writer.put(processes)
+        writer.put(openFiles)
+        writer.put(fileSizeBytes)
+        writer.put(cpuSeconds)
+    }
+
+    init(from reader: inout BinaryReader) throws(PlanError) {
+        memoryBytes = try reader.integer()
+        cpuMillicores = try reader.integer()
+        processes = try reader.integer()
+        openFiles = try reader.integer()
+        fileSizeBytes = try reader.integer()
+        cpuSeconds = try reader.optional("cpu seconds")
+    }
+}

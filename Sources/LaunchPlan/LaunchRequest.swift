@@ -1,0 +1,75 @@
+/// One run, as sandboxd asks the launcher for it. The launcher trusts none of it.
+package struct LaunchRequest: Sendable, Equatable {
+    /// sandboxd's number for the run; not re-used while the launcher lives.
+    package var run: UInt64
+    package var policy: String
+    /// The connection whose peer, as the kernel names it, is the caller.
+    package var client: UInt32
+    /// Absolute host path, without `.` and `..` components; opened as the caller.
+    package var workspace: String?
+    /// Start directory: absolute inside the sandbox, or relative to the workspace.
+    package var cwd: String
+    package var argv: [String]
+    /// `NAME=value` strings, the whole environment.
+    package var environment: [String]
+    package var limits: LaunchLimits
+    /// The three descriptors are one terminal, which becomes the controlling one.
+    package var terminal: Bool
+
+    package init(
+        run: UInt64, policy: String, client: UInt32, workspace: String?, cwd: String, argv: [String],
+        environment: [String], limits: LaunchLimits, terminal: Bool
+    ) {
+        self.run = run
+        self.policy = policy
+        self.client = client
+        self.workspace = workspace
+        self.cwd = cwd
+        self.argv = argv
+        self.environment = environment
+        self.limits = limits
+        self.terminal = terminal
+    }
+
+    /// How many arguments and variables a request may have in all.
+    package static let maximumStrings = 16_384
+    /// How many bytes they may have in all, NULs included. (Linux has 128 KiB for one string; the pages come out of
+    /// the sandbox's stack.)
+    package static let maximumStringBytes = 512 << 10
+    /// One argument or variable, as `execve(2)` bounds it (MAX_ARG_STRLEN, with its NUL).
+    package static let maximumStringLength = (128 << 10) - 1
+
+    func encode(to writer: inout BinaryWriter) {
+        writer.put(run)
+        writer.put(policy)
+        writer.put(client)
+        writer.put(workspace != nil)
+        writer.put(workspace ?? "")
+        writer.put(cwd)
+        writer.put(argv)
+        writer.put(environment)
+        limits.encode(to: &writer)
+        writer.put(terminal)
+    }
+
+    init(from reader: inout BinaryReader) throws(PlanError) {
+        run = try reader.integer()
+        policy = try reader.string("policy name", maximum: 64)
+        client = try reader.integer()
+        let hasWorkspace = try reader.bool("workspace")
+        let path = try reader.string("workspace")
+        workspace = hasWorkspace ? path : nil
+        cwd = try reader.string("cwd")
+        argv = try reader.strings(
+            "argv", maximumCount: Self.maximumStrings, maximumBytes: Self.maximumStringLength)
+        environment = try reader.strings(
+            "environment", maximumCount: Self.maximumStrings, maximumBytes: Self.maximumStringLength)
+        limits = try LaunchLimits(from: &reader)
+        terminal = try reader.bool("terminal")
+        guard !argv.isEmpty else { throw .badValue("argv") }
+        let bytes = argv.reduce(0) { $0 + $1.utf8.count + 1 } + environment.reduce(0) { $0 + $1.utf8.count + 1 }
+        guard argv.count + environment.count <= Self.maximumStrings, bytes <= Self.maximumStringBytes else {
+            throw .tooLarge("argv and environment")
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/// The closed set of what the launcher does. One command is one message on the SOCK_SEQPACKET socket.
+///
+/// Pairs (sandboxd sends -> launcher answers):
+///
+///     policy(P)            -> policyReady, or policyRefused; only before `seal`
+///     seal                 -> sealed
+///     admit(C) + socket    -> nothing; the peer is read from the socket by the launcher itself
+///     dismiss(C)           -> nothing
+///     launch(R) + 3 fds    -> started then finished, or failed
+///     signal(N, S)         -> nothing
+///     kill(N)              -> nothing; finished comes as always
+///     sample(N)            -> sampled, unless the run is over
+package enum LauncherCommand: Sendable, Equatable {
+    case policy(CompiledPolicy)
+    case seal
+    /// With one descriptor: the client's connected socket. The launcher reads its peer's uid, gid and groups and
+    /// closes it.
+    case admit(client: UInt32)
+    case dismiss(client: UInt32)
+    /// With three descriptors: standard input, output and error.
+    case launch(LaunchRequest)
+    /// A signal to the command's process group.
+    case signal(run: UInt64, signal: Int32)
+    /// Ends the whole process tree.
+    case kill(run: UInt64)
+    case sample(run: UInt64)
+
+    /// The largest message; the socket's buffers are made large enough for it while sandboxd is root.
+    package static let maximumBytes = 640 << 10
+
+    package var encoded: [UInt8] {
+        var writer = BinaryWriter()
+        switch self {
+        case .policy(let policy):
+            writer.put(UInt8(1))
+            policy.encode(to: &writer)
+        case .seal:
+            writer.put(UInt8(2))
+        case .admit(let client):
+            writer.put(UInt8(3))
+            writer.put(client)
+        case .dismiss(let client):
+            writer.put(UInt8(4))
+            writer.put(client)
+        case .launch(let request):
+            writer.put(UInt8(5))
+            request.encode(to: &writer)
+        case .signal(let run, let signal):
+            writer.put(UInt8(6))
+            writer.put(run)
+            writer.put(signal)
+        case .kill(let run):
+            writer.put(UInt8(7))
+            writer.put(run)
+        case .sample(let run):
+            writer.put(UInt8(8))
+            writer.put(run)
+        }
+        return writer.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(PlanError) {
+        guard bytes.count <= Self.maximumBytes else { throw .tooLarge("message") }
+        var reader = BinaryReader(bytes)
+        switch try reader.integer(UInt8.self) {
+        case 1: self = .policy(try CompiledPolicy(from: &reader))
+        case 2: self = .seal
+        case 3: self = .admit(client: try reader.integer())
+        case 4: self = .dismiss(client: try reader.integer())
+        case 5: self = .launch(try LaunchRequest(from: &reader))
+        case 6: self = .signal(run: try reader.integer(), signal: try reader.integer())
+        case 7: self = .kill(run: try reader.integer())
+        case 8: self = .sample(run: try reader.integer())
+        case let other: throw .unknownMessage(other)
+        }
+        try reader.finish()
+    }
+}

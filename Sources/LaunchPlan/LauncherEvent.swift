@@ -1,0 +1,195 @@
+/// What the launcher tells sandboxd. `LauncherCommand` lists what answers what. No event carries a descriptor.
+package enum LauncherEvent: Sendable, Equatable {
+    case policyReady(name: String)
+    case policyRefused(name: String, failure: LaunchFailure)
+    /// `limits`: what resource control the host gave, "cgroup v1" or "cgroup v2", for logs.
+    case sealed(limits: String)
+    /// The command was executed at `at` (CLOCK_MONOTONIC, nanoseconds).
+    case started(run: UInt64, at: UInt64)
+    /// The run did not come about; nothing of it is left.
+    case failed(run: UInt64, failure: LaunchFailure)
+    /// The whole process tree is gone.
+    case finished(run: UInt64, report: RunReport)
+    case sampled(run: UInt64, usage: TreeUsage)
+
+    package static let maximumBytes = 16 << 10
+
+    package var encoded: [UInt8] {
+        var writer = BinaryWriter()
+        switch self {
+        case .policyReady(let name):
+            writer.put(UInt8(1))
+            writer.put(name)
+        case .policyRefused(let name, let failure):
+            writer.put(UInt8(2))
+            writer.put(name)
+            failure.encode(to: &writer)
+        case .sealed(let limits):
+            writer.put(UInt8(3))
+            writer.put(limits)
+        case .started(let run, let at):
+            writer.put(UInt8(4))
+            writer.put(run)
+            writer.put(at)
+        case .failed(let run, let failure):
+            writer.put(UInt8(5))
+            writer.put(run)
+            failure.encode(to: &writer)
+        case .finished(let run, let report):
+            writer.put(UInt8(6))
+            writer.put(run)
+            report.encode(to: &writer)
+        case .sampled(let run, let usage):
+            writer.put(UInt8(7))
+            writer.put(run)
+            usage.encode(to: &writer)
+        }
+        return writer.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(PlanError) {
+        var reader = BinaryReader(bytes)
+        switch try reader.integer(UInt8.self) {
+        case 1: self = .policyReady(name: try reader.string("policy name"))
+        case 2:
+            self = .policyRefused(
+                name: try reader.string("policy name"), failure: try LaunchFailure(from: &reader))
+        case 3: self = .sealed(limits: try reader.string("limits"))
+        case 4: self = .started(run: try reader.integer(), at: try reader.integer())
+        case 5: self = .failed(run: try reader.integer(), failure: try LaunchFailure(from: &reader))
+        case 6: self = .finished(run: try reader.integer(), report: try RunReport(from: &reader))
+        case 7: self = .sampled(run: try reader.integer(), usage: try TreeUsage(from: &reader))
+        case let other: throw .unknownMessage(other)
+        }
+        try reader.finish()
+    }
+}
+
+/// A step that failed, with the kernel's reason.
+package struct LaunchFailure: Error, Sendable, Equatable {
+    package var stage: LaunchStage
+    /// 0 where no system call failed: the launcher itself refused.
+    package var errno: Int32
+    /// The object, and for a refusal the reason: "/srv/build", "limit memory is wider than the policy's".
+    package var subject: String
+
+    package init(_ stage: LaunchStage, errno: Int32 = 0, _ subject: String = "") {
+        self.stage = stage
+        self.errno = errno
+        self.subject = subject
+    }
+
+    func encode(to writer: inout BinaryWriter) {
+        writer.put(stage.rawValue)
+        writer.put(errno)
+        writer.put(subject)
+    }
+
+    init(from reader: inout BinaryReader) throws(PlanError) {
+        guard let stage = LaunchStage(rawValue: try reader.integer()) else { throw .badValue("stage") }
+        self.stage = stage
+        errno = try reader.integer()
+        subject = try reader.string("subject", maximum: 8192)
+    }
+}
+
+/// How a run ended and what its tree consumed.
+package struct RunReport: Sendable, Equatable {
+    package enum Ending: Sendable, Equatable {
+        case exited(Int32)
+        case signaled(Int32)
+        /// pid 1 was killed before the command's end was seen: by `kill`, by the kernel for memory.
+        case killed
+    }
+
+    package var ending: Ending
+    /// CLOCK_MONOTONIC, nanoseconds: the command's execution and the end of its tree.
+    package var startedAt: UInt64
+    package var endedAt: UInt64
+    package var usage: TreeUsage
+
+    package init(ending: Ending, startedAt: UInt64, endedAt: UInt64, usage: TreeUsage) {
+        self.ending = ending
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+        self.usage = usage
+    }
+
+    func encode(to writer: inout BinaryWriter) {
+        switch ending {
+        case .exited(let code):
+            writer.put(UInt8(0))
+            writer.put(code)
+        case .signaled(let signal):
+            writer.put(UInt8(1))
+            writer.put(signal)
+        case .killed:
+            writer.put(UInt8(2))
+            writer.put(Int32(0))
+        }
+        writer.put(startedAt)
+        writer.put(endedAt)
+        usage.encode(to: &writer)
+    }
+
+    init(from reader: inout BinaryReader) throws(PlanError) {
+        let kind = try reader.integer(UInt8.self)
+        let value = try reader.integer(Int32.self)
+        switch kind {
+        case 0: ending = .exited(value)
+        case 1: ending = .signaled(value)
+        case 2: ending = .killed
+        default: throw .badValue("ending")
+        }
+        startedAt = try reader.integer()
+        endedAt = try reader.integer()
+        usage = try TreeUsage(from: &reader)
+    }
+}
+
+/// What a process tree has consumed so far, from its cgroup; `nil` where the host does not count it.
+package struct TreeUsage: Sendable, Equatable {
+    package var userMicroseconds: UInt64?
+    package var systemMicroseconds: UInt64?
+    package var memoryBytes: UInt64?
+    package var memoryPeakBytes: UInt64?
+    package var processesPeak: UInt64?
+    package var readBytes: UInt64?
+    package var writeBytes: UInt64?
+    package var contextSwitches: UInt64?
+    /// Whether the kernel killed for memory, as a count that is only ever compared with zero.
+    package var memoryKills: UInt64
+    /// Forks that failed because of the limit on processes.
+    package var forksRefused: UInt64
+
+    package init() {
+        memoryKills = 0
+        forksRefused = 0
+    }
+
+    func encode(to writer: inout BinaryWriter) {
+        writer.put(userMicroseconds)
+        writer.put(systemMicroseconds)
+        writer.put(memoryBytes)
+        writer.put(memoryPeakBytes)
+        writer.put(processesPeak)
+        writer.put(readBytes)
+        writer.put(writeBytes)
+        writer.put(contextSwitches)
+        writer.put(memoryKills)
+        writer.put(forksRefused)
+    }
+
+    init(from reader: inout BinaryReader) throws(PlanError) {
+        userMicroseconds = try reader.optional("user time")
+        systemMicroseconds = try reader.optional("system time")
+        memoryBytes = try reader.optional("memory")
+        memoryPeakBytes = try reader.optional("memory peak")
+        processesPeak = try reader.optional("processes peak")
+        readBytes = try reader.optional("bytes read")
+        writeBytes = try reader.optional("bytes written")
+        contextSwitches = try reader.optional("context switches")
+        memoryKills = try reader.integer()
+        forksRefused = try reader.integer()
+    }
+}

@@ -1,0 +1,87 @@
+package import SandboxModel
+
+/// What a client sends in control frames. `Protocol.md` lists each with its answer.
+package enum ClientMessage: Sendable, Equatable {
+    /// The first message of a connection.
+    case hello(version: Int, capabilities: [String])
+    /// Starts a run. The client chooses the channel number; it must not be in use on this connection.
+    ///
+    /// `window`: bytes of output that the client is ready to take before it sends credit. `nil`: no credit is needed,
+    /// the connection's own flow control holds all of its runs.
+    case run(channel: UInt32, request: RunRequest, window: UInt32?)
+    /// Ends a run of this connection; its result still comes, with reason `cancelled`.
+    case cancel(channel: UInt32)
+    /// Sends a signal to the command's process group.
+    case signal(channel: UInt32, signal: Int32)
+    /// Sets the size of the command's terminal.
+    case resize(channel: UInt32, size: TerminalSize)
+    /// Asks for the runs that are alive and the caller's own.
+    case list(channel: UInt32)
+    /// Ends a run by id, also one of another connection of the same user.
+    case kill(channel: UInt32, id: String)
+}
+
+extension ClientMessage: Codable {
+    private enum Keys: String, CodingKey {
+        case type, version, capabilities, channel, request, window, signal, size, id
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: Keys.self)
+        func channel() throws -> UInt32 { try values.decode(UInt32.self, forKey: .channel) }
+        let type = try values.decode(String.self, forKey: .type)
+        switch type {
+        case "hello":
+            self = .hello(
+                version: try values.decode(Int.self, forKey: .version),
+                capabilities: try values.decodeIfPresent([String].self, forKey: .capabilities) ?? [])
+        case "run":
+            self = .run(
+                channel: try channel(), request: try values.decode(RunRequest.self, forKey: .request),
+                window: try values.decodeIfPresent(UInt32.self, forKey: .window))
+        case "cancel": self = .cancel(channel: try channel())
+        case "signal":
+            self = .signal(channel: try channel(), signal: try values.decode(Int32.self, forKey: .signal))
+        case "resize":
+            self = .resize(channel: try channel(), size: try values.decode(TerminalSize.self, forKey: .size))
+        case "list": self = .list(channel: try channel())
+        case "kill": self = .kill(channel: try channel(), id: try values.decode(String.self, forKey: .id))
+        default:
+            throw DecodingError.dataCorruptedError(
+                forKey: .type, in: values, debugDescription: "unknown message type '\(type.prefix(40))'")
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: Keys.self)
+        switch self {
+        case .hello(let version, let capabilities):
+            try values.encode("hello", forKey: .type)
+            try values.encode(version, forKey: .version)
+            try values.encode(capabilities, forKey: .capabilities)
+        case .run(let channel, let request, let window):
+            try values.encode("run", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encode(request, forKey: .request)
+            try values.encodeIfPresent(window, forKey: .window)
+        case .cancel(let channel):
+            try values.encode("cancel", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+        case .signal(let channel, let signal):
+            try values.encode("signal", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encode(signal, forKey: .signal)
+        case .resize(let channel, let size):
+            try values.encode("resize", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encode(size, forKey: .size)
+        case .list(let channel):
+            try values.encode("list", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+        case .kill(let channel, let id):
+            try values.encode("kill", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encode(id, forKey: .id)
+        }
+    }
+}
