@@ -1,0 +1,30 @@
+// SCM_RIGHTS, SO_PEERCRED and SO_PEERGROUPS: cmsg macros and option structures cannot be said in Swift.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SANDBOX_MAXIMUM_DESCRIPTORS 8
+
+// One message with descriptors. Returns sendmsg(2)'s value.
+ssize_t sandbox_send(int socket, const void *_Nonnull bytes, size_t count, const int *_Nullable descriptors,
+                     size_t descriptor_count, int flags);
+
+// One message. Received descriptors are close-on-exec and the caller's; `*descriptor_count` is how many. When the
+// message or its descriptors did not fit, everything received is closed and errno is EMSGSIZE.
+ssize_t sandbox_receive(int socket, void *_Nonnull bytes, size_t capacity, int *_Nonnull descriptors,
+                        size_t *_Nonnull descriptor_count, int flags);
+
+struct sandbox_peer {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+// socket(7) SO_PEERCRED: who connected, as the kernel recorded it then.
+int sandbox_peer_credentials(int socket, struct sandbox_peer *_Nonnull peer);
+// socket(7) SO_PEERGROUPS: the peer's supplementary groups. Returns how many, -1 with ERANGE when there are more.
+int sandbox_peer_groups(int socket, gid_t *_Nonnull groups, size_t capacity);
+
+// Buffers for messages of `bytes`, beyond the host's maximum while the caller may (SO_SNDBUFFORCE).
+int sandbox_grow_buffers(int socket, int bytes);

@@ -1,0 +1,28 @@
+// Creating processes: clone3(2) takes a structure and returns twice, and what runs between it and exec in a shared
+// address space must not be Swift.
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+// fork(2) by the raw system call, with CLONE_NEW* `flags` for the child; Swift has no fork. Only for single-threaded
+// processes. Returns 0 in the child; in the parent the pid and, in `*pidfd`, a close-on-exec descriptor of it.
+pid_t sandbox_fork(uint64_t flags, int *_Nonnull pidfd);
+
+// A child that shares no state but the address space, sleeps until it is killed, and exists for its user namespace.
+pid_t sandbox_clone_sleeper(uint64_t flags, int *_Nonnull pidfd);
+
+struct sandbox_init_spawn {
+    // What is executed (an O_PATH or sealed memory descriptor) and its two sockets, which become 3 and 4.
+    int executable;
+    int init_socket;
+    int command_socket;
+    // CLONE_NEW* flags.
+    uint64_t namespaces;
+    // A cgroup v2 directory to be born in, or -1.
+    int cgroup;
+};
+// pid 1 of a sandbox: clone3 with CLONE_VM | CLONE_VFORK, so that the price does not grow with the caller; the child
+// makes its capabilities survive the exec (ambient set: its user namespace has no map yet), moves its sockets and
+// executes. Returns when it has. On failure -1, errno, and `*stage` is 1 for clone3, 2 for what followed.
+pid_t sandbox_spawn_init(const struct sandbox_init_spawn *_Nonnull spawn, int *_Nonnull pidfd, int *_Nonnull stage);
