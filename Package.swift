@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "LaunchPlan", swiftSettings: strict),
 
         // Linux
-        .target(name: "LinuxSystem", dependencies: ["CSandbox"], swiftSettings: strict),
+        .target(name: "LinuxSystem", dependencies: ["CSandbox", "LaunchPlan"], swiftSettings: strict),
         .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: strict),
 
         // daemon

@@ -31,6 +31,9 @@ package struct DescriptorPair: ~Copyable, Sendable {
     /// The writing end of a pipe.
     package var second: OwnedDescriptor
 
+    /// Closes the second end and keeps the first.
+    package consuming func closingSecond() -> OwnedDescriptor { first }
+
     package static func pipe() throws(SystemError) -> DescriptorPair {
         var ends: [Int32] = [-1, -1]
         try system("create a pipe") { sandbox_pipe(&ends) }

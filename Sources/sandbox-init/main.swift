@@ -1,1 +1,20 @@
-// placeholder
+// pid 1 of a sandbox: no libc, no heap, no runtime, one thread. The launcher executes it by descriptor; what it is told
+// is in CInitPlan's init_plan.h.
+//
+// The order matters. Until `Identity.take()` this process is the host's uid 0 as an owner of files, so before it there
+// is no tenant's byte, no path and no fork.
+import CInit
+import CInitPlan
+
+func runSandbox() -> Never {
+    Identity.take()
+    Isolation.complete()
+    let prepare = Prepare.receive()
+    FileSystems.mount(prepare)
+    let command = CommandProcess.start(prepare)
+    System.close(INIT_COMMAND_SOCKET)
+    Workspace.receiveAndMount(prepare)
+    Supervisor.run(command)
+}
+
+runSandbox()

@@ -1,1 +1,22 @@
-// placeholder
+// The only code that runs as root: one thread, no Foundation, no package. It assumes that sandboxd, at the other end of
+// descriptor 3, has been taken over, and does nothing for it that the policy it names does not allow.
+import Glibc
+import LaunchPlan
+import LinuxSystem
+
+/// Where sandboxd's socket is.
+let controlDescriptor: Int32 = 3
+
+func launch() throws(LaunchFailure) -> Never {
+    let host = try Host.prepare(control: controlDescriptor)
+    var loop = try ControlLoop(control: controlDescriptor, host: host)
+    try loop.run()
+}
+
+do {
+    try launch()
+} catch {
+    let text = "sandbox-launcher: \(error.stage.name): \(error.subject): \(errnoName(error.errno))\n"
+    _ = text.withCString { write(2, $0, strlen($0)) }
+    exit(70)
+}

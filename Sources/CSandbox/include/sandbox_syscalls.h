@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+// open(2): hidden without _GNU_SOURCE. The same number on x86_64 and arm64.
+#define SANDBOX_O_PATH 010000000
+
 // openat2(2): the only way to say how a path may be resolved.
 #define SANDBOX_RESOLVE_NO_XDEV 0x01
 #define SANDBOX_RESOLVE_NO_MAGICLINKS 0x02
@@ -60,4 +63,15 @@ int sandbox_setresgid(gid_t gid);
 int sandbox_setresuid(uid_t uid);
 int sandbox_setns(int descriptor, int type);
 int sandbox_unshare(int flags);
+int sandbox_eventfd(void);
+
+// epoll(7), level-triggered, for reading; <sys/epoll.h> is not in Swift's Glibc module.
+int sandbox_epoll_create(void);
+int sandbox_epoll_add(int poll, int watched, uint64_t token);
+int sandbox_epoll_remove(int poll, int watched);
+// Up to `capacity` (at most 64) tokens of what is ready; waits for one.
+int sandbox_epoll_wait(int poll, uint64_t *_Nonnull tokens, int capacity);
+
+// landlock_create_ruleset(2) with LANDLOCK_CREATE_RULESET_VERSION.
+int sandbox_landlock_version(void);
 const char *_Nullable sandbox_errno_name(int code);

@@ -1,0 +1,129 @@
+#include "init_runtime.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/if.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "init_plan.h"
+
+static _Alignas(16) unsigned char prepare_memory[INIT_MAXIMUM_PREPARE];
+static _Alignas(16) unsigned char command_memory[INIT_MAXIMUM_COMMAND];
+static const char *string_pointers[INIT_MAXIMUM_STRINGS + 2];
+
+unsigned char *init_prepare_memory(void) { return prepare_memory; }
+
+unsigned char *init_command_memory(void) { return command_memory; }
+
+const char **init_string_pointers(void) { return string_pointers; }
+
+static long call(long number, long a, long b, long c, long d, long e) {
+    return init_syscall(number, a, b, c, d, e, 0);
+}
+
+long init_receive(int socket, void *bytes, unsigned long capacity, int *descriptors, int *descriptor_count) {
+    struct iovec part = {bytes, capacity};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))];
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    *descriptor_count = 0;
+    long received = call(__NR_recvmsg, socket, (long)&message, MSG_CMSG_CLOEXEC, 0, 0);
+    if (received < 0) return received;
+    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) return -EMSGSIZE;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        int count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        for (int index = 0; index < count && index < 3; index++) descriptors[index] = ((int *)CMSG_DATA(header))[index];
+        *descriptor_count = count;
+    }
+    return received;
+}
+
+long init_send(int socket, const void *bytes, unsigned long count) {
+    return init_syscall(__NR_sendto, socket, (long)bytes, (long)count, MSG_NOSIGNAL, 0, 0);
+}
+
+long init_loopback_up(void) {
+    struct ifreq request = {.ifr_name = "lo"};
+    request.ifr_flags = IFF_UP;
+    long socket = call(__NR_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0, 0);
+    if (socket < 0) return socket;
+    long result = call(__NR_ioctl, socket, SIOCSIFFLAGS, (long)&request, 0, 0);
+    call(__NR_close, socket, 0, 0, 0, 0);
+    return result;
+}
+
+void init_children_usage(uint64_t *blocks_read, uint64_t *blocks_written, uint64_t *context_switches) {
+    struct rusage usage = {0};
+    call(__NR_getrusage, RUSAGE_CHILDREN, (long)&usage, 0, 0, 0);
+    *blocks_read = (uint64_t)usage.ru_inblock;
+    *blocks_written = (uint64_t)usage.ru_oublock;
+    *context_switches = (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw;
+}
+
+uint64_t init_monotonic(void) {
+    struct timespec now = {0};
+    call(__NR_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+long init_block_signals(int block) {
+    uint64_t set = block ? ~(uint64_t)0 : 0;
+    return call(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&set, 0, sizeof set, 0);
+}
+
+long init_wait_signal(void) {
+    uint64_t set = ~(uint64_t)0;
+    return call(__NR_rt_sigtimedwait, (long)&set, 0, 0, sizeof set, 0);
+}
+
+long init_reap(int *status) { return call(__NR_wait4, -1, (long)status, 1 /* WNOHANG */, 0, 0); }
+
+long init_drop_bounding_set(void) {
+    for (long capability = 0; capability < 64; capability++) {
+        long result = call(__NR_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+        if (result == -EINVAL) break;
+        if (result < 0) return result;
+    }
+    return call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+long init_clear_capabilities(void) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0}, {0}};
+    return call(__NR_capset, (long)&header, (long)none, 0, 0, 0);
+}
+
+long init_install_filter(const void *instructions, unsigned int count) {
+    struct sock_fprog program = {.len = (unsigned short)count, .filter = (struct sock_filter *)(uintptr_t)instructions};
+    if (count == 0 || count > 4096) return -EINVAL;
+    return call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program, 0, 0);
+}
+
+// struct landlock_ruleset_attr grew: 8 bytes, 16 with the network (ABI 4), 24 with scopes (ABI 6). An older kernel
+// refuses a longer one whose tail is not zero, and takes it otherwise.
+struct ruleset {
+    uint64_t filesystem, network, scoped;
+};
+
+long init_landlock_ruleset(uint64_t filesystem, uint64_t network, uint64_t scoped) {
+    struct ruleset attributes = {filesystem, network, scoped};
+    return call(__NR_landlock_create_ruleset, (long)&attributes, sizeof attributes, 0, 0, 0);
+}
+
+long init_landlock_allow(int ruleset, int directory, uint64_t access) {
+    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = directory};
+    return call(__NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, (long)&rule, 0, 0);
+}
+
+long init_set_limit(int resource, uint64_t value) {
+    uint64_t limit[2] = {value, value};
+    return call(__NR_prlimit64, 0, resource, (long)limit, 0, 0);
+}

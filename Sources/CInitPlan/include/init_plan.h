@@ -1,0 +1,130 @@
+// What the launcher and sandbox-init say to each other, as structures: sandbox-init has no memory but its own few
+// pages, so nothing is parsed there.
+//
+// Two SOCK_SEQPACKET sockets: INIT_SOCKET to pid 1, INIT_COMMAND_SOCKET to the process that becomes the command.
+//
+//     launcher -> pid 1     one byte         the id maps are written; pid 1 takes its identity first of all
+//     launcher -> pid 1     init_prepare     everything that depends on the policy alone
+//     launcher -> pid 1     init_workspace   with the workspace's detached mount, or without a descriptor
+//     launcher -> command   init_command     with three descriptors: standard input, output, error
+//     pid 1 -> launcher     init_report      failed, or started and then ended
+#pragma once
+
+#include <stdint.h>
+
+#define INIT_SOCKET 3
+#define INIT_COMMAND_SOCKET 4
+
+// The sandbox's users: pid 1 is 0, the command is this one.
+#define INIT_COMMAND_UID 1000
+#define INIT_COMMAND_GID 1000
+
+#define INIT_WORKSPACE "/sandbox/workspace"
+#define INIT_MASK_FILE "/.mask/file"
+#define INIT_MASK_DIRECTORY "/.mask/directory"
+
+// Equal to LaunchStage in LaunchPlan from 100 on, in the same order; a test compares them.
+enum init_stage {
+    init_stage_receive = 100,
+    init_stage_identity,
+    init_stage_cgroup_namespace,
+    init_stage_hostname,
+    init_stage_loopback,
+    init_stage_mount_proc,
+    init_stage_mount_pts,
+    init_stage_mount_tmp,
+    init_stage_mount_shm,
+    init_stage_mask_proc,
+    init_stage_mount_workspace,
+    init_stage_command_fork,
+    init_stage_command_session,
+    init_stage_command_terminal,
+    init_stage_command_capabilities,
+    init_stage_command_identity,
+    init_stage_command_no_new_privileges,
+    init_stage_command_landlock,
+    init_stage_command_seccomp,
+    init_stage_command_receive,
+    init_stage_command_descriptors,
+    init_stage_command_limits,
+    init_stage_command_directory,
+    init_stage_command_execute,
+    init_stage_end,
+};
+
+#define INIT_MAXIMUM_PREPARE (256 << 10)
+#define INIT_MAXIMUM_COMMAND (640 << 10)
+#define INIT_MAXIMUM_STRINGS 16384
+#define INIT_MAXIMUM_OPTIONS 128
+
+// A Landlock rule: rights (LANDLOCK_ACCESS_FS_*) on all below a path.
+struct init_rule {
+    uint64_t access;
+    // Where its NUL-terminated path begins, from the start of the message.
+    uint32_t path;
+    uint32_t reserved;
+};
+
+struct init_prepare {
+    // Of the message, with what follows the structure.
+    uint32_t bytes;
+    uint32_t loopback;
+    // 0: the workspace, /tmp and /dev/shm are mounted noexec.
+    uint32_t execute_written;
+    // Landlock: all rights that the rules handle; 0 rules nothing and is refused.
+    uint32_t rule_count;
+    uint64_t handled_access;
+    uint64_t handled_network;
+    uint64_t scoped;
+    // From the start of the message: rules, then the seccomp program (struct sock_filter), then mount options of the
+    // temporary file systems (NUL-terminated).
+    uint32_t rules;
+    uint32_t filter;
+    uint32_t filter_count;
+    uint32_t tmp_options;
+    uint32_t shm_options;
+    uint32_t reserved;
+};
+
+struct init_workspace {
+    // 1: the descriptor is a detached mount; 0: a new tmpfs with /tmp's options.
+    uint32_t has_mount;
+};
+
+struct init_command {
+    uint32_t bytes;
+    uint32_t argument_count;
+    uint32_t variable_count;
+    // The descriptors are one terminal, which becomes the controlling one.
+    uint32_t terminal;
+    // RLIM_INFINITY (all ones) is no limit.
+    uint64_t open_files;
+    uint64_t file_size;
+    uint64_t cpu_seconds;
+    // From the start of the message, NUL-terminated; the arguments and then the variables follow one another.
+    uint32_t directory;
+    uint32_t arguments;
+    uint32_t variables;
+    uint32_t reserved;
+};
+
+enum init_report_kind { init_report_failed = 1, init_report_started = 2, init_report_ended = 3 };
+
+struct init_report {
+    uint32_t kind;
+    uint32_t stage;
+    int32_t error;
+    // wait(2) status of the command.
+    int32_t status;
+    // CLOCK_MONOTONIC nanoseconds.
+    uint64_t at;
+    // getrusage(2) RUSAGE_CHILDREN of pid 1: every process of the sandbox that was reaped.
+    uint64_t blocks_read;
+    uint64_t blocks_written;
+    uint64_t context_switches;
+};
+
+_Static_assert(sizeof(struct init_rule) == 16, "layout");
+_Static_assert(sizeof(struct init_prepare) == 64, "layout");
+_Static_assert(sizeof(struct init_command) == 56, "layout");
+_Static_assert(sizeof(struct init_report) == 48, "layout");

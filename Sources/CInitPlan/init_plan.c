@@ -1,0 +1,2 @@
+// Layouts only: this target is its header.
+#include "init_plan.h"

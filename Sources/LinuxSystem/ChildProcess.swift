@@ -1,0 +1,49 @@
+import CSandbox
+import Glibc
+
+/// A child of this process, by pidfd: no pid is ever guessed, none can be re-used under us.
+package struct ChildProcess: ~Copyable, Sendable {
+    package let pid: Int32
+    package let pidfd: OwnedDescriptor
+
+    package init(pid: Int32, pidfd: consuming OwnedDescriptor) {
+        self.pid = pid
+        self.pidfd = pidfd
+    }
+
+    /// Forks, with new namespaces (CLONE_NEW*) for the child, which runs `body` and ends.
+    ///
+    /// Only for a process with one thread: the child is a copy of it and goes on in Swift.
+    package static func fork(
+        namespaces: Namespaces = [], _ body: () -> Int32
+    ) throws(SystemError) -> ChildProcess {
+        var pidfd: Int32 = -1
+        let pid = try system("fork") { sandbox_fork(namespaces.cloneFlags, &pidfd) }
+        if pid == 0 { _exit(body()) }
+        return ChildProcess(pid: pid, pidfd: OwnedDescriptor(owning: pidfd))
+    }
+
+    package borrowing func signal(_ number: Int32) throws(SystemError) {
+        let descriptor = pidfd.number
+        try system("signal a child") { sandbox_pidfd_send_signal(descriptor, number) }
+    }
+
+    /// Waits until the child has ended and reaps it. `nil` with `wait: false` while it lives.
+    ///
+    /// The result is a wait(2)-like pair: whether it exited, and the exit status or the signal.
+    @discardableResult
+    package borrowing func reap(wait: Bool = true) throws(SystemError) -> (exited: Bool, value: Int32)? {
+        let descriptor = pidfd.number
+        var code: Int32 = 0
+        var status: Int32 = 0
+        let flags = wait ? 0 : Int32(WNOHANG)
+        let ended = try system("wait for a child") { sandbox_wait_pidfd(descriptor, &code, &status, flags) }
+        return ended == 0 ? nil : (code == Int32(CLD_EXITED), status)
+    }
+
+    package borrowing func killAndReap() {
+        // ESRCH: it has ended already.
+        try? signal(SIGKILL)
+        _ = try? reap()
+    }
+}

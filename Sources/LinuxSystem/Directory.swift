@@ -1,0 +1,95 @@
+import CSandbox
+import Glibc
+
+/// An open directory, and files below it by name: one component, never a path that somebody else chose.
+package final class Directory: Sendable {
+    private let descriptor: OwnedDescriptor
+    /// For messages; nothing is opened by it again.
+    package let path: String
+
+    package var number: Int32 { descriptor.number }
+
+    package init(owning descriptor: consuming OwnedDescriptor, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    /// Opens a directory of the host by a path that this program or its operator chose.
+    package convenience init(_ path: String) throws(SystemError) {
+        let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
+        let number = try system("open directory", path) { open(path, flags) }
+        self.init(owning: OwnedDescriptor(owning: number), path: path)
+    }
+
+    package func subdirectory(_ name: String) throws(SystemError) -> Directory {
+        let path = "\(self.path)/\(name)"
+        let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW
+        let number = try system("open directory", path) { openat(self.number, name, flags) }
+        return Directory(owning: OwnedDescriptor(owning: number), path: path)
+    }
+
+    package func makeSubdirectory(_ name: String, mode: UInt32 = 0o755) throws(SystemError) {
+        try system("create directory", "\(path)/\(name)") { mkdirat(number, name, mode) }
+    }
+
+    /// Creates a directory where there is none, and opens it.
+    package func ensureSubdirectory(_ name: String, mode: UInt32 = 0o755) throws(SystemError) -> Directory {
+        do {
+            try makeSubdirectory(name, mode: mode)
+        } catch {
+            guard error.errno == EEXIST else { throw error }
+        }
+        return try subdirectory(name)
+    }
+
+    package func removeSubdirectory(_ name: String) throws(SystemError) {
+        try system("remove directory", "\(path)/\(name)") { unlinkat(number, name, AT_REMOVEDIR) }
+    }
+
+    package func has(_ name: String) -> Bool { faccessat(number, name, F_OK, 0) == 0 }
+
+    /// Names of the entries, without `.` and `..`.
+    package func entries() throws(SystemError) -> [String] {
+        let copy = try system("open directory", path) { openat(number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard let stream = fdopendir(copy) else {
+            let code = errno
+            close(copy)
+            throw SystemError("read directory", path, errno: code)
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// A small file as text: kernel interfaces, one read(2).
+    package func read(_ name: String) throws(SystemError) -> String {
+        let subject = "\(path)/\(name)"
+        let file = OwnedDescriptor(
+            owning: try system("open", subject) { openat(number, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) })
+        let descriptor = file.number
+        var failure: SystemError?
+        let text = String(unsafeUninitializedCapacity: 4096) { buffer in
+            let count = Glibc.read(descriptor, buffer.baseAddress!, buffer.count)
+            if count < 0 { failure = SystemError("read", subject, errno: errno) }
+            return max(0, count)
+        }
+        if let failure { throw failure }
+        return text
+    }
+
+    /// Writes a kernel interface file: one write(2), because that is what the kernel takes as one value.
+    package func write(_ value: String, to name: String) throws(SystemError) {
+        let subject = "\(path)/\(name)"
+        let file = OwnedDescriptor(
+            owning: try system("open", subject) { openat(number, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) })
+        let descriptor = file.number
+        var value = value
+        try system("write", subject) { value.withUTF8 { Glibc.write(descriptor, $0.baseAddress!, $0.count) } }
+    }
+}

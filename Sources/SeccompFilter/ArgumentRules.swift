@@ -1,0 +1,87 @@
+import CSeccomp
+import Glibc
+
+/// A condition on one argument: `argument & mask == value`. Arguments are masked and never compared whole: the kernel
+/// looks at 32 bits of many of them, a filter sees 64 (CVE-2019-10063).
+struct ArgumentCondition {
+    var index: UInt32
+    var mask: UInt64
+    var value: UInt64
+}
+
+/// When a conditional call is allowed. Each inner list is one rule; all its conditions must hold.
+enum ArgumentRules {
+    private static let word: UInt64 = 0xffff_ffff
+    private static let setIdBits: UInt64 = 0o6000
+
+    static func rules(for name: String) -> [[ArgumentCondition]] {
+        switch name {
+        // A file with a set-user-ID bit in the workspace would be the caller's, on the host's disk, when it is executed
+        // outside: so none can be made, neither by chmod nor by creating it with such a mode.
+        case "chmod", "fchmod": [[ArgumentCondition(index: 1, mask: setIdBits, value: 0)]]
+        case "fchmodat": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]
+        case "mkdir": [[ArgumentCondition(index: 1, mask: setIdBits, value: 0)]]
+        case "mkdirat": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]
+        case "open": creating(flags: 1, mode: 2)
+        case "openat": creating(flags: 2, mode: 3)
+        // FIFOs, sockets and plain files; never devices.
+        case "mknod": nodes(mode: 1)
+        case "mknodat": nodes(mode: 2)
+        // CLONE_NEWTIME is in CSIGNAL's bits and only clone3 and unshare take it.
+        case "clone": [[ArgumentCondition(index: 0, mask: namespaceFlags, value: 0)]]
+        case "socket": sockets
+        case "ioctl": allBut(deniedRequests).map { [ArgumentCondition(index: 1, mask: $0.mask, value: $0.value)] }
+        case "socketpair": [[ArgumentCondition(index: 0, mask: word, value: UInt64(AF_UNIX))]]
+        // PER_LINUX, PER_LINUX with ADDR_NO_RANDOMIZE (gdb, some runtimes), and "tell me".
+        case "personality":
+            [0, 0x0004_0000, word].map { [ArgumentCondition(index: 0, mask: word, value: $0)] }
+        default: []
+        }
+    }
+
+    /// NEWNS NEWCGROUP NEWUTS NEWIPC NEWUSER NEWPID NEWNET.
+    private static let namespaceFlags: UInt64 = 0x7e02_0000
+
+    /// `open(2)`: the mode counts with O_CREAT and with the bit of O_TMPFILE; without both it is whatever the register
+    /// held.
+    private static func creating(flags: UInt32, mode: UInt32) -> [[ArgumentCondition]] {
+        [
+            [ArgumentCondition(index: flags, mask: UInt64(O_CREAT) | 0o20_000_000, value: 0)],
+            [ArgumentCondition(index: mode, mask: setIdBits, value: 0)],
+        ]
+    }
+
+    private static func nodes(mode: UInt32) -> [[ArgumentCondition]] {
+        let type: UInt64 = 0o170000
+        return [0, UInt64(S_IFREG), UInt64(S_IFIFO), UInt64(S_IFSOCK)].map {
+            [ArgumentCondition(index: mode, mask: type | setIdBits, value: $0)]
+        }
+    }
+
+    /// Not AF_ALG, AF_VSOCK, AF_KEY, AF_PACKET, AF_BLUETOOTH...; netlink only for routes (`getifaddrs(3)` needs it).
+    private static var sockets: [[ArgumentCondition]] {
+        let families = [AF_UNIX, AF_INET, AF_INET6].map {
+            [ArgumentCondition(index: 0, mask: word, value: UInt64($0))]
+        }
+        return families + [
+            [
+                ArgumentCondition(index: 0, mask: word, value: UInt64(AF_NETLINK)),
+                ArgumentCondition(index: 2, mask: word, value: 0),
+            ]
+        ]
+    }
+
+    /// ioctl(2) requests that are refused; every other one is allowed. `ioctl_tty(2)`: TIOCSTI types into a terminal
+    /// (CVE-2017-5226), TIOCLINUX does it by another name (CVE-2023-28100), TIOCSETD loads line disciplines.
+    private static let deniedRequests: [UInt64] = [0x5412, 0x541c, 0x5423]
+
+    /// Every 32-bit value but some, as few prefixes of bits: libseccomp has no masked "not equal", and whatever the
+    /// upper 32 bits are, the kernel does not look at them.
+    static func allBut(_ values: [UInt64], prefix: UInt64 = 0, bit: UInt64 = 32) -> [(mask: UInt64, value: UInt64)] {
+        let mask = (word << bit) & word
+        guard values.contains(where: { $0 & mask == prefix }) else { return [(mask, prefix)] }
+        guard bit > 0 else { return [] }
+        let one = UInt64(1) << (bit - 1)
+        return allBut(values, prefix: prefix, bit: bit - 1) + allBut(values, prefix: prefix | one, bit: bit - 1)
+    }
+}

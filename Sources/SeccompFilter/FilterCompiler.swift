@@ -1,0 +1,110 @@
+import CSeccomp
+import Glibc
+package import LinuxSystem
+
+/// A policy's system-call filter as the kernel takes it, made once per policy by libseccomp (`seccomp(2)`).
+package struct FilterProgram: Sendable {
+    /// `struct sock_filter` after `struct sock_filter`.
+    package let instructions: [UInt8]
+    /// How many calls the filter lets through, with or without conditions.
+    package let allowedCalls: Int
+
+    package var count: Int { instructions.count / 8 }
+}
+
+/// Why a filter cannot be made.
+package enum FilterError: Error, Sendable, Equatable {
+    case unknownCall(String)
+    case neverAllowed(String)
+    /// libseccomp's error, an errno.
+    case library(String, Int32)
+    case system(SystemError)
+}
+
+package enum FilterCompiler {
+    /// Refused calls answer EPERM; those that this library does not know answer ENOSYS, as on an older kernel.
+    /// i386 and x32 calls end the process.
+    ///
+    /// - Parameters:
+    ///   - allow: names beyond the base list; never those that would make the filter meaningless.
+    ///   - deny: names taken out of it.
+    package static func compile(allow: [String], deny: [String]) throws(FilterError) -> FilterProgram {
+        for name in allow + deny where seccomp_syscall_resolve_name(name) == noSuchCall {
+            throw .unknownCall(name)
+        }
+        if let name = allow.first(where: SystemCalls.neverAllowed.contains) { throw .neverAllowed(name) }
+        let denied = Set(deny)
+        guard let context = seccomp_init(errnoAction(EPERM)) else { throw .library("seccomp_init", ENOMEM) }
+        defer { seccomp_release(context) }
+        // A binary tree instead of a list: 85 us to install instead of 234, and fewer steps for each call.
+        try check("optimize", seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2))
+        try check("bad architecture", seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS))
+        let plain = Set(SystemCalls.allowed).union(allow).subtracting(SystemCalls.conditional).subtracting(denied)
+        for name in plain.sorted() { try add(name, SCMP_ACT_ALLOW, to: context) }
+        for name in SystemCalls.conditional where !denied.contains(name) {
+            try addConditional(name, to: context)
+        }
+        for name in SystemCalls.asIfMissing { try add(name, errnoAction(ENOSYS), to: context) }
+        try answerNewerCalls(context)
+        return FilterProgram(
+            instructions: try export(context),
+            allowedCalls: plain.filter { seccomp_syscall_resolve_name($0) >= 0 }.count
+                + SystemCalls.conditional.filter { !denied.contains($0) && seccomp_syscall_resolve_name($0) >= 0 }
+                .count)
+    }
+
+    /// __NR_SCMP_ERROR: no architecture has such a call.
+    private static let noSuchCall: Int32 = -1
+
+    private static func errnoAction(_ code: Int32) -> UInt32 { 0x0005_0000 | UInt32(code) }
+
+    private static func check(_ what: String, _ result: Int32) throws(FilterError) {
+        if result < 0 { throw .library(what, -result) }
+    }
+
+    /// A call that this architecture does not have has a negative number and needs no rule.
+    private static func number(_ name: String) -> Int32? {
+        let number = seccomp_syscall_resolve_name(name)
+        return number >= 0 ? number : nil
+    }
+
+    private static func add(
+        _ name: String, _ action: UInt32, _ conditions: [ArgumentCondition] = [], to context: scmp_filter_ctx
+    ) throws(FilterError) {
+        guard let number = number(name) else { return }
+        let comparisons = conditions.map {
+            scmp_arg_cmp(arg: $0.index, op: SCMP_CMP_MASKED_EQ, datum_a: $0.mask, datum_b: $0.value)
+        }
+        try check(
+            name, seccomp_rule_add_array(context, action, number, UInt32(comparisons.count), comparisons))
+    }
+
+    private static func addConditional(_ name: String, to context: scmp_filter_ctx) throws(FilterError) {
+        for rule in ArgumentRules.rules(for: name) { try add(name, SCMP_ACT_ALLOW, rule, to: context) }
+    }
+
+    private static func answerNewerCalls(_ context: scmp_filter_ctx) throws(FilterError) {
+        for number in newerCalls {
+            try check("call \(number)", seccomp_rule_add_array(context, errnoAction(ENOSYS), number, 0, nil))
+        }
+    }
+
+    /// Numbers from the first that libseccomp 2.5.4 does not know (Linux 5.17) on. They are equal on all architectures.
+    private static let newerCalls: Range<Int32> = 450..<512
+
+    /// libseccomp writes to a descriptor; a pipe holds more (64 KiB) than a filter can have (4,096 instructions).
+    private static func export(_ context: scmp_filter_ctx) throws(FilterError) -> [UInt8] {
+        do throws(SystemError) {
+            let pipe = try DescriptorPair.pipe()
+            try setNonBlocking(pipe.second.number)
+            let result = seccomp_export_bpf(context, pipe.second.number)
+            guard result == 0 else { throw SystemError("export a filter", errno: -result) }
+            var bytes = [UInt8](repeating: 0, count: 64 << 10)
+            let descriptor = pipe.first.number
+            let count = try system("read a filter") { read(descriptor, &bytes, bytes.count) }
+            return Array(bytes.prefix(count))
+        } catch {
+            throw .system(error)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import CInit
+import CInitPlan
+
+/// The process that becomes the command. All that can be done before a request is known is done at once; then it waits.
+enum CommandProcess {
+    /// Forks it. Returns in pid 1 alone.
+    static func start(_ prepare: Prepare) -> StartedCommand {
+        let gate = pipe()
+        let failures = pipe()
+        let pid = System.fork()
+        Report.require(init_stage_command_fork, pid)
+        if pid == 0 {
+            System.close(INIT_SOCKET)
+            System.close(gate.write)
+            System.close(failures.read)
+            become(prepare, gate: gate.read, failures: failures.write)
+        }
+        System.close(gate.read)
+        System.close(failures.write)
+        return StartedCommand(pid: pid, gate: gate.write, failures: failures.read)
+    }
+
+    private static func pipe() -> (read: Int32, write: Int32) {
+        var ends: (read: Int32, write: Int32) = (-1, -1)
+        let result = withUnsafeMutableBytes(of: &ends) {
+            System.call(__NR_pipe2, Int(bitPattern: $0.baseAddress!), 0o2000000 /* O_CLOEXEC */)
+        }
+        Report.require(init_stage_command_fork, result)
+        return ends
+    }
+
+    private static func become(_ prepare: Prepare, gate: Int32, failures: Int32) -> Never {
+        let failure = Failure(descriptor: failures)
+        Confinement.apply(prepare, failure)
+        waitForWorkspace(gate)
+        let request = CommandRequest.receive(failure)
+        request.takeDescriptors(failure)
+        request.setLimits(failure)
+        request.enterDirectory(failure)
+        request.execute(failure)
+    }
+
+    private static func waitForWorkspace(_ gate: Int32) {
+        var byte: UInt8 = 0
+        // Without the byte pid 1 is gone, and this process with it.
+        if System.call(__NR_read, Int(gate), System.address(&byte), 1) != 1 { System.exit(1) }
+        System.close(gate)
+    }
+}
+
+/// Tells pid 1 which step failed, and ends.
+struct Failure {
+    let descriptor: Int32
+
+    func require(_ stage: init_stage, _ result: Int) {
+        guard result < 0 else { return }
+        end(stage, error: Int32(-result))
+    }
+
+    func end(_ stage: init_stage, error: Int32) -> Never {
+        var failure: (stage: UInt32, error: Int32) = (stage.rawValue, error)
+        _ = withUnsafeMutableBytes(of: &failure) {
+            System.call(__NR_write, Int(descriptor), Int(bitPattern: $0.baseAddress!), 8)
+        }
+        System.exit(127)
+    }
+}

@@ -1,0 +1,91 @@
+import CInit
+import CInitPlan
+
+/// The request as the launcher sent it, and the last steps to the command.
+struct CommandRequest {
+    private let header: UnsafePointer<init_command>
+    private let base: UnsafePointer<UInt8>
+    private let descriptors: (Int32, Int32, Int32)
+
+    static func receive(_ failure: Failure) -> CommandRequest {
+        let memory = init_command_memory()
+        var descriptors: (Int32, Int32, Int32) = (-1, -1, -1)
+        var count: Int32 = 0
+        let received = withUnsafeMutableBytes(of: &descriptors) {
+            init_receive(
+                INIT_COMMAND_SOCKET, memory, UInt(INIT_MAXIMUM_COMMAND),
+                $0.baseAddress!.assumingMemoryBound(to: Int32.self), &count)
+        }
+        failure.require(init_stage_command_receive, received)
+        let request = memory.withMemoryRebound(to: init_command.self, capacity: 1) {
+            CommandRequest(header: UnsafePointer($0), base: UnsafePointer(memory), descriptors: descriptors)
+        }
+        let whole =
+            received >= MemoryLayout<init_command>.size && request.header.pointee.bytes == UInt32(received)
+            && count == 3
+        failure.require(init_stage_command_receive, whole ? 0 : -22)
+        return request
+    }
+
+    /// 0, 1 and 2 and nothing else: all others are closed by execve(2), also those that nobody knows of.
+    func takeDescriptors(_ failure: Failure) {
+        failure.require(init_stage_command_descriptors, System.call(__NR_dup3, Int(descriptors.0), 0, 0))
+        failure.require(init_stage_command_descriptors, System.call(__NR_dup3, Int(descriptors.1), 1, 0))
+        failure.require(init_stage_command_descriptors, System.call(__NR_dup3, Int(descriptors.2), 2, 0))
+        failure.require(
+            init_stage_command_descriptors,
+            System.call(__NR_close_range, 3, 0xffff_ffff, 4 /* CLOSE_RANGE_CLOEXEC */))
+        guard header.pointee.terminal != 0 else { return }
+        failure.require(init_stage_command_terminal, System.call(__NR_ioctl, 0, 0x540e /* TIOCSCTTY */, 0))
+    }
+
+    func setLimits(_ failure: Failure) {
+        let limits = header.pointee
+        failure.require(init_stage_command_limits, init_set_limit(4 /* RLIMIT_CORE */, 0))
+        failure.require(init_stage_command_limits, init_set_limit(7 /* RLIMIT_NOFILE */, limits.open_files))
+        failure.require(init_stage_command_limits, init_set_limit(1 /* RLIMIT_FSIZE */, limits.file_size))
+        if limits.cpu_seconds != .max {
+            failure.require(init_stage_command_limits, init_set_limit(0 /* RLIMIT_CPU */, limits.cpu_seconds))
+        }
+    }
+
+    func enterDirectory(_ failure: Failure) {
+        let workspace: StaticString = "/sandbox/workspace"
+        failure.require(init_stage_command_directory, System.call(__NR_chdir, System.address(workspace)))
+        failure.require(
+            init_stage_command_directory, System.call(__NR_chdir, System.address(base + Int(header.pointee.directory))))
+    }
+
+    func execute(_ failure: Failure) -> Never {
+        let pointers = init_string_pointers()
+        let argumentCount = Int(header.pointee.argument_count)
+        let variableCount = Int(header.pointee.variable_count)
+        guard argumentCount > 0, argumentCount + variableCount <= Int(INIT_MAXIMUM_STRINGS) else {
+            failure.end(init_stage_command_receive, error: 7 /* E2BIG */)
+        }
+        collect(argumentCount, at: header.pointee.arguments, into: pointers, failure)
+        let variables = pointers + argumentCount + 1
+        collect(variableCount, at: header.pointee.variables, into: variables, failure)
+        _ = init_block_signals(0)
+        guard let program = pointers[0] else { failure.end(init_stage_command_receive, error: 22) }
+        failure.end(
+            init_stage_command_execute,
+            error: ProgramSearch.execute(program, arguments: pointers, variables: variables))
+    }
+
+    /// Points at each of `count` NUL-terminated strings that follow one another, none past the message's end.
+    private func collect(
+        _ count: Int, at offset: UInt32, into pointers: UnsafeMutablePointer<UnsafePointer<CChar>?>, _ failure: Failure
+    ) {
+        let end = Int(header.pointee.bytes)
+        var position = Int(offset)
+        for index in 0..<count {
+            guard position < end else { failure.end(init_stage_command_receive, error: 22) }
+            pointers[index] = UnsafeRawPointer(base + position).assumingMemoryBound(to: CChar.self)
+            while position < end && base[position] != 0 { position += 1 }
+            guard position < end else { failure.end(init_stage_command_receive, error: 22) }
+            position += 1
+        }
+        pointers[count] = nil
+    }
+}

@@ -1,0 +1,44 @@
+import CInit
+import CInitPlan
+
+/// Gives everything up, for good: capabilities, identity, the right to gain any, paths, system calls.
+enum Confinement {
+    static func apply(_ prepare: Prepare, _ failure: Failure) {
+        failure.require(init_stage_command_session, System.call(__NR_setsid))
+        failure.require(init_stage_command_capabilities, init_drop_bounding_set())
+        failure.require(init_stage_command_identity, System.call(__NR_setgroups, 0, 0))
+        let gid = Int(INIT_COMMAND_GID)
+        failure.require(init_stage_command_identity, System.call(__NR_setresgid, gid, gid, gid))
+        let uid = Int(INIT_COMMAND_UID)
+        failure.require(init_stage_command_identity, System.call(__NR_setresuid, uid, uid, uid))
+        failure.require(init_stage_command_capabilities, init_clear_capabilities())
+        failure.require(
+            init_stage_command_no_new_privileges, System.call(__NR_prctl, 38 /* PR_SET_NO_NEW_PRIVS */, 1))
+        _ = System.call(__NR_umask, 0o022)
+        restrictPaths(prepare, failure)
+        // Last: the filter may refuse what came before. It allows what comes after (see SeccompFilter).
+        let header = prepare.header.pointee
+        let program = UnsafeRawPointer(bitPattern: prepare.address(header.filter))
+        failure.require(
+            init_stage_command_seccomp, program.map { init_install_filter($0, header.filter_count) } ?? -22)
+    }
+
+    /// Landlock, before the workspace is mounted: its rule sits on the mount point's parent, from where it holds for
+    /// whatever is mounted there.
+    private static func restrictPaths(_ prepare: Prepare, _ failure: Failure) {
+        let header = prepare.header.pointee
+        let ruleset = init_landlock_ruleset(header.handled_access, header.handled_network, header.scoped)
+        failure.require(init_stage_command_landlock, ruleset)
+        for index in 0..<header.rule_count {
+            let rule = prepare.rule(index)
+            let flags = 0o10000000 | 0o2000000  // O_PATH | O_CLOEXEC
+            let path = System.call(__NR_openat, -100 /* AT_FDCWD */, prepare.address(rule.path), flags)
+            failure.require(init_stage_command_landlock, path)
+            failure.require(
+                init_stage_command_landlock, init_landlock_allow(Int32(ruleset), Int32(path), rule.access))
+            System.close(Int32(path))
+        }
+        failure.require(init_stage_command_landlock, System.call(__NR_landlock_restrict_self, ruleset, 0))
+        System.close(Int32(ruleset))
+    }
+}

@@ -1,0 +1,83 @@
+import CInit
+import CInitPlan
+
+/// The mounts that every sandbox has of its own. All else came, locked, from the policy's template namespace.
+enum FileSystems {
+    static func mount(_ prepare: Prepare) {
+        if prepare.header.pointee.loopback != 0 { Report.require(init_stage_loopback, init_loopback_up()) }
+        mountProc()
+        let options: StaticString = "newinstance,ptmxmode=0666,mode=0620"
+        Report.require(
+            init_stage_mount_pts,
+            System.mount(
+                "devpts", at: "/dev/pts", type: "devpts", flags: MountFlag.noSuid | MountFlag.noExec,
+                options: System.address(options)))
+        Report.require(init_stage_mount_tmp, temporary(prepare, at: "/tmp", options: prepare.header.pointee.tmp_options))
+        Report.require(
+            init_stage_mount_shm, temporary(prepare, at: "/dev/shm", options: prepare.header.pointee.shm_options))
+    }
+
+    /// A tmpfs with the policy's size; what it holds is charged to the sandbox's memory.
+    static func temporary(_ prepare: Prepare, at target: StaticString, options: UInt32) -> Int {
+        System.mount(
+            "tmpfs", at: target, type: "tmpfs", flags: prepare.writableFlags, options: prepare.address(options))
+    }
+
+    private static func mountProc() {
+        // hidepid: the command does not see pid 1. The kernel demands an unmasked proc in this namespace already; the
+        // template has a harmless one.
+        let options: StaticString = "hidepid=invisible"
+        Report.require(
+            init_stage_mount_proc,
+            System.mount(
+                "proc", at: "/proc", type: "proc", flags: MountFlag.restricted, options: System.address(options)))
+        for index in 0..<ProcMasks.fileCount { mask(ProcMasks.file(index), with: "/.mask/file") }
+        for index in 0..<ProcMasks.directoryCount { mask(ProcMasks.directory(index), with: "/.mask/directory") }
+        makeSysctlReadOnly()
+    }
+
+    /// Covers a path of /proc with an empty, locked one of the template; a kernel without it needs no cover.
+    private static func mask(_ target: StaticString, with source: StaticString) {
+        let result = System.bind(source, at: target)
+        Report.require(init_stage_mask_proc, result == -2 ? 0 : result)
+    }
+
+    private static func makeSysctlReadOnly() {
+        Report.require(init_stage_mask_proc, System.bind("/proc/sys", at: "/proc/sys"))
+        let flags = MountFlag.remount | MountFlag.readOnly | MountFlag.restricted
+        Report.require(init_stage_mask_proc, System.bind("/proc/sys", at: "/proc/sys", flags: flags))
+    }
+}
+
+/// What of /proc tells about the host or reaches its hardware. Functions and not arrays: there is no heap.
+enum ProcMasks {
+    static let fileCount = 9
+
+    static func file(_ index: Int) -> StaticString {
+        switch index {
+        case 0: "/proc/kcore"
+        case 1: "/proc/keys"
+        case 2: "/proc/key-users"
+        case 3: "/proc/kallsyms"
+        case 4: "/proc/kmsg"
+        case 5: "/proc/latency_stats"
+        case 6: "/proc/timer_list"
+        case 7: "/proc/interrupts"
+        default: "/proc/sysrq-trigger"
+        }
+    }
+
+    static let directoryCount = 7
+
+    static func directory(_ index: Int) -> StaticString {
+        switch index {
+        case 0: "/proc/acpi"
+        case 1: "/proc/asound"
+        case 2: "/proc/bus"
+        case 3: "/proc/driver"
+        case 4: "/proc/fs"
+        case 5: "/proc/irq"
+        default: "/proc/scsi"
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import CInit
+import CInitPlan
+
+/// Becoming the sandbox's own user 0.
+enum Identity {
+    /// Waits until the launcher has written the id maps and then leaves the host's uid 0.
+    ///
+    /// Works only through the ambient capabilities that came across the exec: uid 0 of the namespace did not exist then.
+    static func take() {
+        _ = init_block_signals(1)
+        waitForMaps()
+        Report.require(init_stage_identity, System.call(__NR_setgroups, 0, 0))
+        Report.require(init_stage_identity, System.call(__NR_setresgid, 0, 0, 0))
+        Report.require(init_stage_identity, System.call(__NR_setresuid, 0, 0, 0))
+        // A change of identity clears the death signal, so it comes after. When the launcher dies, so does the sandbox.
+        Report.require(init_stage_identity, System.call(__NR_prctl, 1 /* PR_SET_PDEATHSIG */, 9 /* SIGKILL */))
+        Report.require(init_stage_identity, System.call(__NR_prctl, 4 /* PR_SET_DUMPABLE */, 0))
+    }
+
+    private static func waitForMaps() {
+        var byte: UInt8 = 0
+        var descriptor: Int32 = -1
+        var count: Int32 = 0
+        // Nothing but the launcher's word counts; without it the launcher is gone.
+        guard init_receive(INIT_SOCKET, &byte, 1, &descriptor, &count) == 1, count == 0 else { System.exit(1) }
+    }
+}
+
+/// What pid 1 does to its own namespaces before anything is mounted.
+enum Isolation {
+    static func complete() {
+        // Only the two sockets may be here; whatever else slipped through is closed, not trusted.
+        Report.require(init_stage_receive, System.call(__NR_close_range, 0, 2, 0))
+        Report.require(
+            init_stage_receive, System.call(__NR_close_range, Int(INIT_COMMAND_SOCKET) + 1, 0xffff_ffff, 0))
+        // After the launcher has put this process into its cgroup, so that this group is the namespace's root.
+        Report.require(
+            init_stage_cgroup_namespace, System.call(__NR_unshare, 0x0200_0000 /* CLONE_NEWCGROUP */))
+        let name: StaticString = "sandbox"
+        Report.require(
+            init_stage_hostname, System.call(__NR_sethostname, System.address(name), name.utf8CodeUnitCount))
+    }
+}

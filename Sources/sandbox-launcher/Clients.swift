@@ -1,0 +1,38 @@
+import Glibc
+import LaunchPlan
+import LinuxSystem
+
+/// The connections that sandboxd has, each with its peer as the kernel names it: sandboxd cannot speak for anybody who
+/// is not connected.
+struct Clients {
+    private var identities: [UInt32: PeerIdentity] = [:]
+    private static let maximum = 4096
+
+    mutating func admit(_ client: UInt32, socket: Int32) throws(LaunchFailure) {
+        guard identities[client] == nil, identities.count < Self.maximum else {
+            throw LaunchFailure(.client, "client \(client) exists or there are too many")
+        }
+        identities[client] = try at(.client) { () throws(SystemError) in try PeerIdentity(ofPeerAt: socket) }
+    }
+
+    mutating func dismiss(_ client: UInt32) { identities[client] = nil }
+
+    func identity(of client: UInt32) throws(LaunchFailure) -> PeerIdentity {
+        guard let identity = identities[client] else {
+            throw LaunchFailure(.client, "client \(client) is not connected")
+        }
+        return identity
+    }
+}
+
+/// `/etc/passwd`, read as a file: name services load code, and none is loaded here.
+enum HomeDirectory {
+    static func of(_ uid: UInt32) -> String? {
+        guard let text = try? wholeFile("/etc/passwd") else { return nil }
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            if fields.count >= 7, UInt32(fields[2]) == uid, fields[5].hasPrefix("/") { return String(fields[5]) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,87 @@
+import CSandbox
+import Glibc
+import LaunchPlan
+import LinuxSystem
+
+/// What the launcher holds of the host for as long as it lives.
+final class Host {
+    let proc: Directory
+    /// The launcher's own mount namespace, to come back to.
+    let home: OwnedDescriptor
+    /// A sealed copy of sandbox-init: no sandbox can change what the next one runs (CVE-2019-5736).
+    let initExecutable: OwnedDescriptor
+    let groups: any ControlGroupHierarchy
+    let slots: IdentitySlots
+    let landlock: Landlock
+
+    private init(
+        proc: Directory, home: consuming OwnedDescriptor, initExecutable: consuming OwnedDescriptor,
+        groups: any ControlGroupHierarchy, slots: IdentitySlots, landlock: Landlock
+    ) {
+        self.proc = proc
+        self.home = home
+        self.initExecutable = initExecutable
+        self.groups = groups
+        self.slots = slots
+        self.landlock = landlock
+    }
+
+    static func prepare(control: Int32) throws(LaunchFailure) -> Host {
+        try at(.descriptors) { () throws(SystemError) in
+            guard geteuid() == 0 else { throw SystemError("start as root", errno: EPERM) }
+            try settle(control: control)
+        }
+        let proc = try at(.descriptors) { () throws(SystemError) in try Directory("/proc") }
+        let home = try at(.template) { () throws(SystemError) in
+            try MountNamespace.leaveHost()
+            return try MountNamespace.open(of: getpid(), proc: proc)
+        }
+        let executable = try at(.descriptors) { () throws(SystemError) in try InitExecutable.sealedCopy() }
+        let slots = try at(.slots) { () throws(SystemError) in try IdentitySlots.reserve() }
+        let groups = try at(.cgroup) { () throws(SystemError) in
+            try ControlGroupDetection.detect(name: "sandboxd-\(slots.block)")
+        }
+        let landlock = try at(.commandLandlock) { () throws(SystemError) in try Landlock() }
+        return Host(
+            proc: proc, home: home, initExecutable: executable, groups: groups, slots: slots, landlock: landlock)
+    }
+
+    /// Makes this process's own state independent of who started it.
+    private static func settle(control: Int32) throws(SystemError) {
+        // Terminal signals and the like are sandboxd's business; the end of its socket ends this process. What a parent
+        // ignored must not stay ignored in the sandboxes.
+        for number in 1..<65 where number != SIGKILL && number != SIGSTOP { signal(Int32(number), SIG_DFL) }
+        var all = sigset_t()
+        sigfillset(&all)
+        sigprocmask(SIG_BLOCK, &all, nil)
+        try system("leave all groups") { setgroups(0, nil) }
+        umask(0o022)
+        try system("change directory", "/") { chdir("/") }
+        // Nothing but standard input, output, error and the socket; and nobody inherits the socket.
+        try system("close inherited descriptors") { sandbox_close_from(UInt32(control) + 1) }
+        try system("mark the socket") { fcntl(control, F_SETFD, FD_CLOEXEC) }
+        // Every descriptor made from here on is above 9: sandbox_spawn_init moves two of them to 3 and 4.
+        while true {
+            let filler = try system("open", "/dev/null") { open("/dev/null", O_RDWR | O_CLOEXEC) }
+            if filler >= 9 { return }
+        }
+    }
+}
+
+/// Runs a step and names it when a system call of it fails.
+func at<Value: ~Copyable>(
+    _ stage: LaunchStage, _ body: () throws(SystemError) -> Value
+) throws(LaunchFailure) -> Value {
+    do {
+        return try body()
+    } catch {
+        throw LaunchFailure(stage, error)
+    }
+}
+
+extension LaunchFailure {
+    init(_ stage: LaunchStage, _ error: SystemError) {
+        let subject = error.subject.isEmpty ? error.call : "\(error.call) \(error.subject)"
+        self.init(stage, errno: error.errno, subject)
+    }
+}

@@ -1,0 +1,87 @@
+import CInitPlan
+import LaunchPlan
+import LinuxSystem
+import SeccompFilter
+
+/// Bytes of a structure followed by strings and tables at offsets, as init_plan.h describes.
+private struct Blob {
+    private(set) var bytes: [UInt8]
+
+    init(headerBytes: Int) { bytes = [UInt8](repeating: 0, count: headerBytes) }
+
+    /// Appends, 16-byte aligned, and says where.
+    mutating func append(_ more: some Collection<UInt8>) -> UInt32 {
+        bytes.append(contentsOf: repeatElement(0, count: (16 - bytes.count % 16) % 16))
+        defer { bytes.append(contentsOf: more) }
+        return UInt32(bytes.count)
+    }
+
+    mutating func append(_ strings: [String]) -> UInt32 {
+        append(strings.flatMap { Array($0.utf8) + [0] })
+    }
+
+    func finished(_ header: some Any) -> [UInt8] {
+        var bytes = self.bytes
+        withUnsafeBytes(of: header) { bytes.replaceSubrange(0..<$0.count, with: $0) }
+        return bytes
+    }
+}
+
+/// `init_prepare`: what depends on the policy alone.
+enum PrepareMessage {
+    static func encode(
+        _ policy: CompiledPolicy, rules: PathRules, filter: FilterProgram, landlock: Landlock
+    ) -> [UInt8] {
+        var blob = Blob(headerBytes: MemoryLayout<init_prepare>.size)
+        var header = init_prepare()
+        header.loopback = policy.loopback ? 1 : 0
+        header.execute_written = policy.executeWritten ? 1 : 0
+        header.handled_access = landlock.handledAccess.rawValue
+        header.handled_network = policy.loopback ? 0 : landlock.handledNetwork
+        header.scoped = landlock.scoped
+        var table: [UInt8] = []
+        for rule in rules.rules {
+            let entry = init_rule(access: rule.access.rawValue, path: blob.append([rule.path]), reserved: 0)
+            withUnsafeBytes(of: entry) { table.append(contentsOf: $0) }
+        }
+        header.rule_count = UInt32(rules.rules.count)
+        header.rules = blob.append(table)
+        header.filter = blob.append(filter.instructions)
+        header.filter_count = UInt32(filter.count)
+        header.tmp_options = blob.append([options(policy.tmpBytes)])
+        header.shm_options = blob.append([options(policy.shmBytes)])
+        header.bytes = UInt32(blob.bytes.count)
+        return blob.finished(header)
+    }
+
+    /// `tmpfs(5)`: one file for each 4 KiB at most, so that empty files are bounded too.
+    private static func options(_ bytes: UInt64) -> String {
+        "mode=1777,size=\(bytes),nr_inodes=\(max(1024, bytes / 4096))"
+    }
+}
+
+/// `init_workspace`.
+enum WorkspaceMessage {
+    static func encode(hasMount: Bool) -> [UInt8] {
+        withUnsafeBytes(of: init_workspace(has_mount: hasMount ? 1 : 0)) { Array($0) }
+    }
+}
+
+/// `init_command`.
+enum CommandMessage {
+    static func encode(_ request: LaunchRequest) -> [UInt8] {
+        var blob = Blob(headerBytes: MemoryLayout<init_command>.size)
+        var header = init_command()
+        header.argument_count = UInt32(request.argv.count)
+        header.variable_count = UInt32(request.environment.count)
+        header.terminal = request.terminal ? 1 : 0
+        header.open_files = UInt64(request.limits.openFiles)
+        header.file_size = request.limits.fileSizeBytes
+        header.cpu_seconds = request.limits.cpuSeconds ?? .max
+        header.directory = blob.append([request.cwd.isEmpty ? "." : request.cwd])
+        header.arguments = blob.append(request.argv)
+        header.variables = blob.append(request.environment)
+        header.bytes = UInt32(blob.bytes.count)
+        return blob.finished(header)
+    }
+}

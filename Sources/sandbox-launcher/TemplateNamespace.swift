@@ -1,0 +1,94 @@
+import CSandbox
+import Glibc
+import LaunchPlan
+import LinuxSystem
+
+/// A mount namespace whose root is what a policy's sandboxes see, made once. Each sandbox begins as a copy of it, in a
+/// user namespace of its own, and therefore finds every mount in it locked.
+enum TemplateNamespace {
+    static func build(_ policy: CompiledPolicy, contents: TemplateContents, host: Host) throws(LaunchFailure)
+        -> OwnedDescriptor
+    {
+        try at(.template) { () throws(SystemError) in
+            let results = try DescriptorPair.pipe()
+            let gate = try DescriptorPair.pipe()
+            let (resultsWrite, gateRead) = (results.second.number, gate.first.number)
+            let gateWrite = gate.second.number
+            // A pid namespace that is thrown away: the template's /proc shows its processes, which is nobody. The kernel
+            // wants to see a /proc before a sandbox may mount its own, and this one tells nothing to who uncovers it.
+            let builder = try ChildProcess.fork(namespaces: [.mount, .pid]) {
+                close(gateWrite)
+                return runBuilder(policy, contents, results: resultsWrite, gate: gateRead)
+            }
+            defer { builder.killAndReap() }
+            // Only the builder holds the writing end now: its death is the end of the pipe.
+            try readResult(results.closingSecond())
+            return try MountNamespace.open(of: builder.pid, proc: host.proc)
+        }
+    }
+
+    /// In the child. Tells how it went and then keeps the namespace alive until it is killed.
+    private static func runBuilder(
+        _ policy: CompiledPolicy, _ contents: TemplateContents, results: Int32, gate: Int32
+    ) -> Int32 {
+        var message: [UInt8]
+        do throws(SystemError) {
+            try assemble(policy, contents)
+            message = [0]
+        } catch {
+            message = [1] + withUnsafeBytes(of: error.errno.littleEndian) { Array($0) }
+            message += Array("\(error.call) \(error.subject)".utf8.prefix(2000))
+        }
+        _ = write(results, message, message.count)
+        var byte: UInt8 = 0
+        _ = read(gate, &byte, 1)
+        return 0
+    }
+
+    private static func readResult(_ results: borrowing OwnedDescriptor) throws(SystemError) {
+        var message = [UInt8](repeating: 0, count: 2048)
+        let number = results.number
+        let count = try system("read the builder's result") { read(number, &message, message.count) }
+        guard count > 0 else { throw SystemError("build a root file system", errno: ECHILD) }
+        guard message[0] != 0 else { return }
+        let code = message[1..<5].reversed().reduce(Int32(0)) { $0 << 8 | Int32($1) }
+        throw SystemError(String(decoding: message[5..<count], as: UTF8.self), errno: code)
+    }
+
+    private static func assemble(_ policy: CompiledPolicy, _ contents: TemplateContents) throws(SystemError) {
+        try MountNamespace.makePrivate()
+        let tree = try DetachedMount.temporary(
+            options: ["size": "8m", "nr_inodes": "4096", "mode": "0755"], [.noSuid, .noExec])
+        try TemplateTree(root: Directory(owning: try tree.duplicate(), path: "")).fill(contents)
+        // Any directory will do: nobody else sees this namespace.
+        try DetachedMount.attach(tree, at: "/tmp", below: AT_FDCWD)
+        try system("change directory", "/tmp") { chdir("/tmp") }
+        for shown in contents.shown { try show(shown) }
+        let flags = UInt(MS_NOSUID) | UInt(MS_NODEV) | UInt(MS_NOEXEC)
+        try system("mount", "proc") { mount("proc", "proc", "proc", flags, nil) }
+        for path in policy.hidePaths { try hide(path) }
+        try DetachedMount.restrict(tree, [.readOnly, .noSuid, .noExec], recursive: false)
+        try MountNamespace.pivotHere()
+    }
+
+    private static func show(_ shown: ShownPath) throws(SystemError) {
+        let flags = SANDBOX_O_PATH | O_CLOEXEC
+        let source = OwnedDescriptor(owning: try system("open", shown.path) { open(shown.path, flags) })
+        // With what is mounted below it, or that would become visible which those mounts cover.
+        let tree = try DetachedMount.clone(of: source.number, recursive: true)
+        try DetachedMount.restrict(tree, [.readOnly, .noSuid, .noDev], recursive: true)
+        try DetachedMount.attach(tree, at: String(shown.path.dropFirst()), below: AT_FDCWD)
+    }
+
+    private static func hide(_ path: String) throws(SystemError) {
+        var status = stat()
+        let inside = String(path.dropFirst())
+        guard stat(inside, &status) == 0 else {
+            // Not there: nothing to hide. Anything else is not taken for "not there".
+            if errno == ENOENT { return }
+            throw SystemError("hide", path, errno: errno)
+        }
+        let cover = status.st_mode & S_IFMT == S_IFDIR ? ".mask/directory" : ".mask/file"
+        try system("hide", path) { mount(cover, inside, nil, UInt(MS_BIND), nil) }
+    }
+}
