@@ -113,5 +113,16 @@ let package = Package(
             name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md"], swiftSettings: strict),
         .executableTarget(
             name: "sandbox-bench", dependencies: ["SandboxClient", "CSandbox", argumentParser], swiftSettings: strict),
+
+        // tests (they find the programs beside their bundle: `swift test` builds everything)
+        .target(
+            name: "SandboxTestSupport", dependencies: ["LinuxSystem"], path: "Tests/SandboxTestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "LauncherTests",
+            dependencies: [
+                "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
+            ],
+            swiftSettings: strict),
     ]
 )

@@ -30,9 +30,14 @@ enum Identity {
 enum Isolation {
     static func complete() {
         // Only the two sockets may be here; whatever else slipped through is closed, not trusted.
-        Report.require(init_stage_receive, System.call(__NR_close_range, 0, 2, 0))
+        // 0, 1 and 2 stay taken, so that no descriptor that comes later gets one of these numbers.
         Report.require(
             init_stage_receive, System.call(__NR_close_range, Int(INIT_COMMAND_SOCKET) + 1, 0xffff_ffff, 0))
+        let null: StaticString = "/dev/null"
+        let opened = System.call(__NR_openat, -100 /* AT_FDCWD */, System.address(null), 2 /* O_RDWR */)
+        Report.require(init_stage_receive, opened)
+        for standard in 0..<3 { Report.require(init_stage_receive, System.call(__NR_dup3, opened, standard, 0)) }
+        System.close(Int32(opened))
         // After the launcher has put this process into its cgroup, so that this group is the namespace's root.
         Report.require(
             init_stage_cgroup_namespace, System.call(__NR_unshare, 0x0200_0000 /* CLONE_NEWCGROUP */))

@@ -1,0 +1,115 @@
+import Glibc
+import LaunchPlan
+import LinuxSystem
+import SandboxTestSupport
+
+/// A real sandbox-launcher with the test in sandboxd's place.
+final class LauncherHarness {
+    private let control: OwnedDescriptor
+    private let program: StartedProgram
+    private var nextRun: UInt64 = 1
+
+    init() throws {
+        let pair = try DescriptorPair.sockets(SOCK_SEQPACKET)
+        try MessageSocket.growBuffers(of: pair.first.number, to: 1 << 20)
+        try MessageSocket.growBuffers(of: pair.second.number, to: 1 << 20)
+        program = try StartedProgram(
+            [BuiltProducts.path("sandbox-launcher")], descriptors: [0, 1, 2, pair.second.number])
+        control = pair.closingSecond()
+    }
+
+    /// A launcher with one policy, sealed, and a client 1 that is this process.
+    static func ready(_ policy: CompiledPolicy = .testing()) throws -> LauncherHarness {
+        let harness = try LauncherHarness()
+        try harness.send(.policy(policy))
+        guard case .policyReady = try harness.next() else { throw HarnessError.unexpected("policy refused") }
+        try harness.send(.seal)
+        guard case .sealed = try harness.next() else { throw HarnessError.unexpected("not sealed") }
+        let pair = try DescriptorPair.sockets(SOCK_STREAM)
+        try harness.send(.admit(client: 1), [pair.first.number])
+        return harness
+    }
+
+    func send(_ command: LauncherCommand, _ descriptors: [Int32] = []) throws {
+        try sendRaw(command.encoded, descriptors)
+    }
+
+    func sendRaw(_ bytes: [UInt8], _ descriptors: [Int32] = []) throws {
+        try MessageSocket.send(bytes, descriptors: descriptors, over: control.number)
+    }
+
+    func next() throws -> LauncherEvent {
+        guard let message = try MessageSocket.receive(from: control.number, maximum: LauncherEvent.maximumBytes) else {
+            throw HarnessError.unexpected("the launcher has ended")
+        }
+        return try LauncherEvent(decoding: message.bytes)
+    }
+
+    /// What came of a run.
+    struct Finished {
+        var output: String
+        var events: [LauncherEvent]
+
+        var report: RunReport? {
+            for case .finished(_, let report) in events { return report }
+            return nil
+        }
+        var failure: LaunchFailure? {
+            for case .failed(_, let failure) in events { return failure }
+            return nil
+        }
+    }
+
+    /// Runs a command to its end. Standard output and error are one pipe of at most 64 KiB.
+    func run(
+        _ argv: [String], workspace: String? = nil, cwd: String = "", limits: LaunchLimits = .testing,
+        environment: [String] = ["PATH=/usr/bin:/bin"], client: UInt32 = 1, policy: String = "testing"
+    ) throws -> Finished {
+        let output = try DescriptorPair.pipe()
+        let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
+        let run = nextRun
+        nextRun += 1
+        let request = LaunchRequest(
+            run: run, policy: policy, client: client, workspace: workspace, cwd: cwd, argv: argv,
+            environment: environment, limits: limits, terminal: false)
+        try send(.launch(request), [null.number, output.second.number, output.second.number])
+        var events: [LauncherEvent] = []
+        while true {
+            let event = try next()
+            events.append(event)
+            if case .finished = event { break }
+            if case .failed = event { break }
+        }
+        return Finished(output: readAll(output.closingSecond()), events: events)
+    }
+
+    private func readAll(_ descriptor: consuming OwnedDescriptor) -> String {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = read(descriptor.number, &chunk, chunk.count)
+            if count <= 0 { return String(decoding: bytes, as: UTF8.self) }
+            bytes.append(contentsOf: chunk[0..<count])
+        }
+    }
+
+    deinit {
+        shutdown(control.number, Int32(SHUT_RDWR))
+        program.wait()
+    }
+}
+
+enum HarnessError: Error { case unexpected(String) }
+
+extension LaunchLimits {
+    static let testing = LaunchLimits(
+        memoryBytes: 256 << 20, cpuMillicores: 1000, processes: 64, openFiles: 256, fileSizeBytes: 64 << 20)
+}
+
+extension CompiledPolicy {
+    static func testing(name: String = "testing") -> CompiledPolicy {
+        CompiledPolicy(
+            name: name, readPaths: ["/usr", "/etc/alternatives", "/etc/ssl"], tmpBytes: 16 << 20, shmBytes: 4 << 20,
+            workspaceMode: .write, workspaceRoots: ["/"], executeWritten: true, loopback: false, maximum: .testing)
+    }
+}

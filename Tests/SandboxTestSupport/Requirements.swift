@@ -1,0 +1,28 @@
+import Glibc
+package import Testing
+
+/// What a test needs of the host. Without it a test says so and is skipped, unless `SANDBOX_REQUIRE` names it
+/// ("root,cgroup"): then its absence is a failure.
+package enum HostFeature: String, CaseIterable, Sendable {
+    case root
+    case cgroup
+
+    package var isPresent: Bool {
+        switch self {
+        case .root: geteuid() == 0
+        case .cgroup: access("/sys/fs/cgroup", F_OK) == 0
+        }
+    }
+
+    fileprivate var isRequired: Bool {
+        guard let value = getenv("SANDBOX_REQUIRE") else { return false }
+        return String(cString: value).split(separator: ",").contains(Substring(rawValue))
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Runs the test where the host has the feature, or where it was promised to have it.
+    package static func needs(_ feature: HostFeature) -> Self {
+        .enabled(if: feature.isPresent || feature.isRequired, "this test needs \(feature.rawValue)")
+    }
+}
