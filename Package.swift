@@ -64,7 +64,7 @@ let package = Package(
         .target(
             name: "SandboxPolicy",
             dependencies: ["SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
-            resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
+            exclude: ["PolicyFormat.md"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
             dependencies: ["SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging] + nio,
@@ -113,5 +113,10 @@ let package = Package(
             name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md"], swiftSettings: strict),
         .executableTarget(
             name: "sandbox-bench", dependencies: ["SandboxClient", "CSandbox", argumentParser], swiftSettings: strict),
+
+        // tests
+        .testTarget(
+            name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
+            swiftSettings: strict),
     ]
 )
