@@ -52,11 +52,12 @@ struct PolicyResolver {
 
     private mutating func parent(_ parent: Located<String>, of file: PolicyFile, below children: [String]) -> Merged? {
         let name = parent.value
-        if children.contains(name) {
+        if let start = children.firstIndex(of: name) {
+            let way = children[start...].joined(separator: ", ")
             let message =
                 name == file.name
                 ? "'extends': a policy cannot extend itself"
-                : "'extends': '\(name)' extends '\(file.name)' itself, by way of \(children.joined(separator: ", "))"
+                : "'extends': '\(name)' extends '\(file.name)' itself, by way of \(way)"
             problems.append(file.source.diagnostic(parent.location, message))
             return nil
         }
@@ -74,15 +75,15 @@ struct PolicyResolver {
         return merge(parentFile, below: children)
     }
 
-    /// How many parents are above a file; bounded, so that a cycle ends too.
+    /// How many parents are above a file; 0 in a cycle, which is reported as one.
     private func depth(of file: PolicyFile) -> Int {
-        var depth = 0
+        var seen: Set<String> = [file.name]
         var current = file
-        while let parent = current.parent, let next = files[parent.value], depth <= Self.maximumParents {
-            depth += 1
+        while let parent = current.parent, let next = files[parent.value] {
+            guard seen.insert(next.name).inserted else { return 0 }
             current = next
         }
-        return depth
+        return seen.count - 1
     }
 
     /// A child's value replaces its parent's, lists too; only variables are merged one by one.
