@@ -137,10 +137,9 @@ package enum CoreCount {
 package enum Count {
     static func parse(_ text: String, in accepted: ClosedRange<UInt64>) throws(QuantityError) -> UInt64 {
         let range = "\(accepted.lowerBound) to \(accepted.upperBound)"
-        let (digits, unit) = try Quantity.split(text, range: range)
-        guard unit.isEmpty else {
+        guard !text.isEmpty, text.allSatisfy({ $0.isASCII && $0.isNumber }) else {
             throw QuantityError("'\(text.prefix(40))' is not a whole number; the range is \(range)")
         }
-        return try Quantity.scale(digits, by: 1, in: accepted, text: text, range: range)
+        return try Quantity.scale(text[...], by: 1, in: accepted, text: text, range: range)
     }
 }

@@ -61,8 +61,12 @@ extension YAMLReader {
     private mutating func convert(_ node: Node, depth: Int) -> SourceNode? {
         let place = location(node.mark)
         nodes += 1
-        guard depth <= Self.maximumDepth, nodes <= Self.maximumNodes else {
-            problems.add(source.diagnostic(place, nodes > Self.maximumNodes ? "too many values" : "nested too deeply"))
+        guard nodes <= Self.maximumNodes else {
+            if nodes == Self.maximumNodes + 1 { problems.add(source.diagnostic(place, "too many values")) }
+            return nil
+        }
+        guard depth <= Self.maximumDepth else {
+            problems.add(source.diagnostic(place, "nested too deeply"))
             return nil
         }
         // A node's mark is where its properties begin, so its first character tells them exactly; Yams itself cannot

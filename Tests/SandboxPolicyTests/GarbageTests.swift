@@ -94,6 +94,8 @@ struct GarbageTests {
     func many() throws {
         let keys = (0..<15_000).map { "k\($0): 1\n" }.joined()
         #expect(try diagnostics(Array(("version: 1\n" + keys).utf8)).count == 100)
+        let values = "version: 1\nfinal:\n" + String(repeating: "- a\n", count: 30_000)
+        #expect(try diagnostics(Array(values.utf8)).contains { $0.message == "too many values" })
         let same = String(repeating: "network: none\n", count: 5000)
         #expect(try diagnostics(Array(("version: 1\n" + same).utf8)).count > 10)
     }

@@ -61,6 +61,12 @@ struct PolicyTests {
         #expect(one.digest == same.digest)
         #expect(one.digest != other.digest)
         #expect(one.digest.count == 16)
+        let plain = try policy("")
+        let spelt = try policy(
+            "backend: native\nnetwork: none\nworkspace: { roots: [], mode: none, execute: false }\ncommands: { deny: [] }\n"
+        )
+        #expect(plain.digest == spelt.digest)
+        #expect(try policy("commands: { allow: [] }\n").digest != plain.digest)
     }
 
     @Test("the rendered policy reads back as the same one and names origins")

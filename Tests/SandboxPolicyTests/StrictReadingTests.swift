@@ -100,7 +100,7 @@ struct StrictReadingTests {
             ("limits: { processes: 0 }", "3:22: 'limits.processes': '0' is out of range; the range is 1 to 4194304"),
             (
                 "limits: { processes: 1.5 }",
-                "3:22: 'limits.processes': '1.5' is not a whole number with a unit; the range is 1 to 4194304"
+                "3:22: 'limits.processes': '1.5' is not a whole number; the range is 1 to 4194304"
             ),
             (
                 "limits: { cpus: .inf }",
