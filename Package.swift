@@ -64,7 +64,7 @@ let package = Package(
         .target(
             name: "SandboxPolicy",
             dependencies: ["SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
-            resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
+            exclude: ["PolicyFormat.md"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
             dependencies: ["SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging] + nio,
@@ -123,6 +123,9 @@ let package = Package(
             dependencies: [
                 "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
             swiftSettings: strict),
     ]
 )

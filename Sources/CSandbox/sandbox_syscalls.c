@@ -163,9 +163,9 @@ int sandbox_epoll_add(int poll, int watched, uint64_t token) {
 
 int sandbox_epoll_remove(int poll, int watched) { return epoll_ctl(poll, EPOLL_CTL_DEL, watched, NULL); }
 
-int sandbox_epoll_wait(int poll, uint64_t *tokens, int capacity) {
+int sandbox_epoll_wait(int poll, uint64_t *tokens, int capacity, int milliseconds) {
     struct epoll_event events[64];
-    int count = epoll_wait(poll, events, capacity < 64 ? capacity : 64, -1);
+    int count = epoll_wait(poll, events, capacity < 64 ? capacity : 64, milliseconds);
     for (int index = 0; index < count; index++) tokens[index] = events[index].data.u64;
     return count;
 }

@@ -3,7 +3,11 @@
 /// sandboxd sends these while it is still root and trusted; after `LauncherCommand.seal` the launcher takes no more.
 /// What the launcher never needs (the command filter, output and time limits) is not in here.
 package struct CompiledPolicy: Sendable, Equatable {
-    package enum WorkspaceMode: UInt8, Sendable { case none = 0, read = 1, write = 2 }
+    package enum WorkspaceMode: UInt8, Sendable {
+        case none = 0
+        case read = 1
+        case write = 2
+    }
 
     package var name: String
     /// Absolute host paths that exist inside, read-only: directories with all below them, or single files.

@@ -19,11 +19,11 @@ package struct EventPoll: ~Copyable {
         _ = sandbox_epoll_remove(descriptor.number, watched)
     }
 
-    /// The tokens that are ready, at least one.
-    package borrowing func wait() throws(SystemError) -> [UInt64] {
+    /// The tokens that are ready; none when `milliseconds` have passed. `nil` waits for the first one.
+    package borrowing func wait(milliseconds: Int32? = nil) throws(SystemError) -> [UInt64] {
         let number = descriptor.number
         var tokens = [UInt64](repeating: 0, count: 64)
-        let count = try system("wait for events") { sandbox_epoll_wait(number, &tokens, 64) }
+        let count = try system("wait for events") { sandbox_epoll_wait(number, &tokens, 64, milliseconds ?? -1) }
         return Array(tokens.prefix(Int(count)))
     }
 }

@@ -25,7 +25,8 @@ package enum ControlCoding {
     }
 
     /// A message from a control frame's payload. Nesting and size are bounded by the decoder and by the frame.
-    package static func decode<Message: Decodable>(_: Message.Type, from payload: [UInt8]) throws(WireError) -> Message {
+    package static func decode<Message: Decodable>(_: Message.Type, from payload: [UInt8]) throws(WireError) -> Message
+    {
         do {
             return try JSONDecoder().decode(Message.self, from: Data(payload))
         } catch let error as DecodingError {

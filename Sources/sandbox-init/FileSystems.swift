@@ -12,7 +12,8 @@ enum FileSystems {
             System.mount(
                 "devpts", at: "/dev/pts", type: "devpts", flags: MountFlag.noSuid | MountFlag.noExec,
                 options: System.address(options)))
-        Report.require(init_stage_mount_tmp, temporary(prepare, at: "/tmp", options: prepare.header.pointee.tmp_options))
+        Report.require(
+            init_stage_mount_tmp, temporary(prepare, at: "/tmp", options: prepare.header.pointee.tmp_options))
         Report.require(
             init_stage_mount_shm, temporary(prepare, at: "/dev/shm", options: prepare.header.pointee.shm_options))
     }

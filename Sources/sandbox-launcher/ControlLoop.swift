@@ -15,6 +15,9 @@ struct ControlLoop: ~Copyable {
     /// Groups that the kernel would not yet let go.
     private var leftGroups: [any ControlGroup] = []
 
+    /// Runs whose group has met its memory limit and whose kill is not yet counted, and how often to look again.
+    private var suspects: [UInt64: Int] = [:]
+
     private static let maximumPolicies = 256
     private static let maximumSandboxes = 4096
 
@@ -42,9 +45,11 @@ struct ControlLoop: ~Copyable {
     /// Returns never: it ends with sandboxd.
     mutating func run() throws(LaunchFailure) -> Never {
         while true {
-            for token in try at(.descriptors, { () throws(SystemError) in try poll.wait() }) {
+            let patience: Int32? = suspects.isEmpty ? nil : 2
+            for token in try at(.descriptors, { () throws(SystemError) in try poll.wait(milliseconds: patience) }) {
                 try handle(token)
             }
+            checkSuspects()
         }
     }
 
@@ -54,7 +59,7 @@ struct ControlLoop: ~Copyable {
         case .control: try receiveCommand()
         case .report: sandboxes[run].map { hear($0) }
         case .death: try sandboxes[run].map { sandbox throws(LaunchFailure) in try bury(sandbox) }
-        case .memory: sandboxes[run].map { checkMemory($0) }
+        case .memory: sandboxes[run].map { suspect($0) }
         case nil: break
         }
     }
@@ -181,11 +186,25 @@ struct ControlLoop: ~Copyable {
         }
     }
 
-    /// An out-of-memory kill of any process ends the run: what is left of it would be half a program.
-    private func checkMemory(_ sandbox: Sandbox) {
+    /// cgroup v1 tells of the limit just before it kills, so the kill is looked for until it is counted.
+    private mutating func suspect(_ sandbox: Sandbox) {
         var count: UInt64 = 0
         _ = read(sandbox.group.memoryEvents, &count, 8)
-        if sandbox.group.usage().memoryKills > 0 { sandbox.kill() }
+        suspects[sandbox.run] = 500
+    }
+
+    /// An out-of-memory kill of any process ends the run: what is left of it would be half a program.
+    private mutating func checkSuspects() {
+        for (run, looks) in suspects {
+            guard let sandbox = sandboxes[run], looks > 0 else {
+                suspects[run] = nil
+                continue
+            }
+            suspects[run] = looks - 1
+            guard sandbox.group.usage().memoryKills > 0 else { continue }
+            suspects[run] = nil
+            sandbox.kill()
+        }
     }
 
     /// pid 1 has ended, and with it every process of its namespace.

@@ -30,7 +30,11 @@ final class Sandbox {
         self.socket = socket
     }
 
-    enum Heard { case nothing, started(at: UInt64), report, closed }
+    enum Heard {
+        case nothing
+        case started(at: UInt64)
+        case report, closed
+    }
 
     /// Takes one report, if there is one.
     func hear() throws(SystemError) -> Heard {

@@ -49,7 +49,8 @@ struct TemplateContents {
         "hosts": "127.0.0.1 localhost sandbox\n::1 localhost sandbox\n",
         "hostname": "sandbox\n",
         "host.conf": "multi on\n",
-        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nnetworks: files\nprotocols: files\nservices: files\n",
+        "nsswitch.conf":
+            "passwd: files\ngroup: files\nhosts: files\nnetworks: files\nprotocols: files\nservices: files\n",
         "shells": "/bin/sh\n/bin/bash\n",
     ]
 

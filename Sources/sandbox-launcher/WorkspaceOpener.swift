@@ -38,7 +38,8 @@ struct WorkspaceOpener {
                 try DetachedMount.mapIdentities(tree, by: namespace, attributes)
             } catch {
                 // The usual cause, in words: overlayfs, and tmpfs before Linux 6.3, cannot be id-mapped.
-                throw SystemError("map the identities of workspace", "\(real) (does its file system support it?)", errno: error.errno)
+                throw SystemError(
+                    "map the identities of workspace", "\(real) (does its file system support it?)", errno: error.errno)
             }
             return tree
         }

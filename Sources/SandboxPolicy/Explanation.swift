@@ -1,0 +1,80 @@
+import SandboxModel
+
+/// What a policy says about something that was not tried.
+package struct Explanation: Sendable, Equatable {
+    package let allowed: Bool
+    /// The rule that decides, where one does.
+    package let rule: SourceLocation?
+    /// One sentence that a person or a language model can act on.
+    package let text: String
+
+    package init(allowed: Bool, rule: SourceLocation?, text: String) {
+        self.allowed = allowed
+        self.rule = rule
+        self.text = text
+    }
+}
+
+/// What is done with a path.
+package enum PathAccess: String, Sendable, CaseIterable {
+    case read, write, execute
+}
+
+extension Policy {
+    /// Whether the rules let a command start.
+    package func explain(argv: [String]) -> Explanation {
+        let subject = Subject.describe(argv)
+        switch judge(argv: argv) {
+        case .allowed(let rule?):
+            return Explanation(allowed: true, rule: rule, text: "policy \(name) allows '\(subject)' (\(rule))")
+        case .allowed(nil):
+            return Explanation(
+                allowed: true, rule: nil,
+                text: "policy \(name) allows '\(subject)': no rule of commands.deny matches it")
+        case .denied(let denial):
+            let rule = rules(.deny)?.first { $0.matches(argv, lenient: true) }?.location ?? place(.allow)
+            let text = "policy \(name) denies '\(subject)' (\(denial.rule)): \(denial.hint ?? "")"
+            return Explanation(allowed: false, rule: rule, text: text)
+        }
+    }
+
+    /// Whether a connection to "host:port" can be made.
+    package func explain(connect target: String) -> Explanation {
+        let shown = Subject.describe([target])
+        guard let host = Self.host(of: target) else {
+            return Explanation(
+                allowed: false, rule: nil, text: "'\(shown)' is not host:port, as in localhost:8080 or [::1]:8080")
+        }
+        let place = place(.network)
+        guard word(.network) == "loopback" else {
+            let text = "\(shown) cannot be reached: policy \(name) has no network (\(place)); work without connections"
+            return Explanation(allowed: false, rule: place, text: text)
+        }
+        guard Self.isLoopback(host) else {
+            let text =
+                "\(shown) cannot be reached: policy \(name) has only loopback (\(place)); localhost, 127.0.0.1 and ::1 work"
+            return Explanation(allowed: false, rule: place, text: text)
+        }
+        let text =
+            "\(shown) can be reached when a process of the same sandbox listens there (\(place)); the host's ports cannot"
+        return Explanation(allowed: true, rule: place, text: text)
+    }
+
+    private static func host(of target: String) -> String? {
+        guard let colon = target.lastIndex(of: ":"), let port = UInt16(target[target.index(after: colon)...]), port > 0
+        else { return nil }
+        var host = target[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        return host.isEmpty ? nil : host.lowercased()
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        if host == "localhost" || host == "::1" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}

@@ -1,0 +1,61 @@
+/// What "only narrower" means for each key: the rule behind `final`.
+enum Narrowing {
+    /// Why `child` is wider than `parent`, or `nil` when it is not. `parent` is `nil` where the parent says nothing.
+    static func problem(_ key: PolicyKey, child: Setting, parent: Setting?) -> String? {
+        switch (child, key) {
+        case (.amount(let amount), _):
+            // No parent's amount: the parent has no such limit (cpu-time, idle), and any limit is narrower.
+            guard case .amount(let most)? = parent, amount > most else { return nil }
+            return "\(key.describe(amount)) is more than \(key.describe(most))"
+        case (.word(let word), _):
+            guard case .word(let words) = key.kind else { return nil }
+            var most = 0
+            if case .word(let parentWord)? = parent { most = words.firstIndex(of: parentWord) ?? 0 }
+            return (words.firstIndex(of: word) ?? .max) > most ? "'\(word)' is wider than '\(words[most])'" : nil
+        case (.flag(let flag), _):
+            return flag && parent != .flag(true) ? "true is wider than false" : nil
+        case (.rules(let rules), _): return problem(rules, key: key, parent: parent)
+        case (.variables(let variables), _): return problem(variables, parent: parent)
+        case (.list(let items), _):
+            return problem(items.map(\.value), key: key, parent: parent?.strings ?? [])
+        }
+    }
+
+    private static func problem(_ items: [String], key: PolicyKey, parent: [String]) -> String? {
+        switch key {
+        case .hide, .syscallsDeny:
+            let lost = parent.first { old in
+                !items.contains { key == .hide ? PolicyPath.isAtOrBelow(old, $0) : old == $0 }
+            }
+            return lost.map { "'\($0)' is missing" }
+        case .read, .roots:
+            let extra = items.first { new in !parent.contains { PolicyPath.isAtOrBelow(new, $0) } }
+            return extra.map { "'\($0)' is added" }
+        case .pass:
+            let extra = items.first { new in !parent.contains { Glob($0).matches(new) } }
+            return extra.map { "'\($0)' is added" }
+        case .backend, .tmp, .shm, .mode, .execute, .allow, .deny, .set, .network, .syscallsAllow, .memory, .cpus,
+            .processes, .openFiles, .fileSize, .output, .timeout, .cpuTime, .idle:
+            return items.first { !parent.contains($0) }.map { "'\($0)' is added" }
+        }
+    }
+
+    /// `deny` may only gain rules, `allow` may only lose them; no `allow` at all is the widest.
+    private static func problem(_ rules: [CommandRule], key: PolicyKey, parent: Setting?) -> String? {
+        let old: [CommandRule]
+        if case .rules(let parentRules)? = parent { old = parentRules } else { return nil }
+        if key == .deny {
+            let lost = old.first { rule in !rules.contains { $0.matchesSame(as: rule) } }
+            return lost.map { "the rule for '\($0.program.pattern)' is missing" }
+        }
+        let extra = rules.first { rule in !old.contains { $0.matchesSame(as: rule) } }
+        return extra.map { "the rule for '\($0.program.pattern)' is added" }
+    }
+
+    private static func problem(_ variables: [String: Located<String>], parent: Setting?) -> String? {
+        var old: [String: Located<String>] = [:]
+        if case .variables(let parentVariables)? = parent { old = parentVariables }
+        let changed = variables.keys.sorted().first { old[$0]?.value != variables[$0]?.value }
+        return changed.map { "'\($0)' is changed" }
+    }
+}

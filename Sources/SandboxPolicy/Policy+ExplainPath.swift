@@ -1,0 +1,153 @@
+/// What the launcher puts into every sandbox, whatever the policy says.
+private enum Provided {
+    static let workspace = ["/sandbox/workspace", "/workspace"]
+    static let temporary = ["/tmp", "/dev/shm"]
+    static let devices = [
+        "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts",
+        "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr",
+    ]
+    static let files = [
+        "/etc/passwd", "/etc/group", "/etc/hosts", "/etc/hostname", "/etc/nsswitch.conf", "/etc/ld.so.cache",
+        "/etc/localtime",
+    ]
+    /// On a merged-/usr host these are links into /usr.
+    static let merged = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
+}
+
+extension Policy {
+    /// Whether a path inside the sandbox can be read, written or executed, from the policy alone: nothing is opened, so
+    /// that a file is missing or its mode forbids it is not known here.
+    /// - Parameter path: absolute, or relative to the workspace. Links are not followed.
+    package func explain(path: String, access: PathAccess) -> Explanation {
+        let absolute = path.hasPrefix("/") ? path : "/sandbox/workspace/" + path
+        let normal = PolicyPath.normalised(absolute)
+        let inside = normal.isEmpty ? "/" : normal
+        if Provided.workspace.contains(where: { PolicyPath.isAtOrBelow(inside, $0) }) {
+            return explainWorkspace(inside, access)
+        }
+        if Provided.temporary.contains(where: { PolicyPath.isAtOrBelow(inside, $0) }) {
+            return explainWritten(inside, access)
+        }
+        if PolicyPath.isAtOrBelow(inside, "/proc") || PolicyPath.isAtOrBelow(inside, "/dev") {
+            return explainSpecial(inside, access)
+        }
+        if Provided.files.contains(inside) {
+            return explainReadOnly(inside, access, rule: nil, executable: false)
+        }
+        return explainHost(inside, access)
+    }
+
+    private func explainHost(_ path: String, _ access: PathAccess) -> Explanation {
+        let linked = Provided.merged.contains { PolicyPath.isAtOrBelow(path, $0) } ? "/usr" + path : path
+        let shown = Subject.describe([path])
+        if let hidden = items(.hide).first(where: { PolicyPath.isAtOrBelow(linked, $0.value) }) {
+            let text = "\(shown) is hidden in this sandbox (\(hidden.location)): it is empty; use another file"
+            return Explanation(allowed: false, rule: hidden.location, text: text)
+        }
+        for candidate in [path, linked] {
+            if let shownPath = items(.read).first(where: { PolicyPath.isAtOrBelow(candidate, $0.value) }) {
+                return explainReadOnly(path, access, rule: shownPath.location, executable: true)
+            }
+        }
+        let all = strings(.read) + Provided.files + Provided.workspace + Provided.temporary
+        if all.contains(where: { PolicyPath.isBelow($0, path) }) {
+            if access == .read {
+                let text = "\(shown) is a directory that holds only what this sandbox shows (\(place(.read)))"
+                return Explanation(allowed: true, rule: place(.read), text: text)
+            }
+            return refusal(
+                shown, access, place(.read), "it is a directory that cannot be changed; write below \(writable)")
+        }
+        let text =
+            "\(shown) does not exist in this sandbox: only paths under filesystem.read (\(place(.read))), /tmp, /dev/shm, "
+            + "/proc, /dev\(word(.mode) == "none" ? "" : " and the workspace") do"
+        return Explanation(allowed: false, rule: place(.read), text: text)
+    }
+
+    private func explainWorkspace(_ path: String, _ access: PathAccess) -> Explanation {
+        let shown = Subject.describe([path])
+        let mode = word(.mode)
+        if mode == "none" {
+            return refusal(shown, access, place(.mode), "policy \(name) has no workspace; use /tmp")
+        }
+        switch access {
+        case .read: return allowance(shown, access, place(.mode), "it is the workspace")
+        case .write where mode == "write": return allowance(shown, access, place(.mode), "it is the workspace")
+        case .write: return refusal(shown, access, place(.mode), "the workspace is read-only; write below /tmp")
+        case .execute: return explainExecution(shown)
+        }
+    }
+
+    private func explainWritten(_ path: String, _ access: PathAccess) -> Explanation {
+        let shown = Subject.describe([path])
+        let key: PolicyKey = PolicyPath.isAtOrBelow(path, "/tmp") ? .tmp : .shm
+        if access == .execute { return explainExecution(shown) }
+        let size = amount(key).map(ByteCount.describe) ?? ""
+        return allowance(shown, access, place(key), "it is memory of this run alone, \(size) at most")
+    }
+
+    private func explainExecution(_ shown: String) -> Explanation {
+        let place = place(.execute)
+        if executesWritten {
+            return allowance(shown, .execute, place, "policy \(name) lets a run execute what it wrote")
+        }
+        let advice = "nothing that a run can write is executable; start an interpreter of the system with it instead"
+        return refusal(shown, .execute, place, advice)
+    }
+
+    private func explainSpecial(_ path: String, _ access: PathAccess) -> Explanation {
+        let shown = Subject.describe([path])
+        let isDevice = Provided.devices.contains { PolicyPath.isAtOrBelow(path, $0) }
+        switch access {
+        case .read where path == "/dev" || PolicyPath.isAtOrBelow(path, "/proc"):
+            return allowance(shown, access, nil, "it shows this sandbox alone")
+        case .read where isDevice, .write where isDevice:
+            return allowance(shown, access, nil, "it is one of the harmless devices")
+        case .read:
+            return Explanation(
+                allowed: false, rule: nil,
+                text:
+                    "\(shown) does not exist in this sandbox: /dev has only null, zero, full, random, urandom and terminals"
+            )
+        case .write, .execute:
+            return refusal(shown, access, nil, "write below \(writable)")
+        }
+    }
+
+    private func explainReadOnly(
+        _ path: String, _ access: PathAccess, rule: SourceLocation?, executable: Bool
+    ) -> Explanation {
+        let shown = Subject.describe([path])
+        switch access {
+        case .read: return allowance(shown, access, rule, "it is there, read-only")
+        case .execute where executable: return allowance(shown, access, rule, "where its file mode says so")
+        case .execute: return refusal(shown, access, rule, "it is no program")
+        case .write: return refusal(shown, access, rule, "it is read-only here; write below \(writable)")
+        }
+    }
+
+    private var writable: String { word(.mode) == "write" ? "the workspace or /tmp" : "/tmp" }
+
+    private func allowance(_ path: String, _ access: PathAccess, _ rule: SourceLocation?, _ why: String) -> Explanation
+    {
+        let place = rule.map { " (\($0))" } ?? ""
+        return Explanation(allowed: true, rule: rule, text: "\(path) can be \(access.participle)\(place): \(why)")
+    }
+
+    private func refusal(_ path: String, _ access: PathAccess, _ rule: SourceLocation?, _ advice: String) -> Explanation
+    {
+        let place = rule.map { " (\($0))" } ?? ""
+        return Explanation(
+            allowed: false, rule: rule, text: "\(path) cannot be \(access.participle)\(place): \(advice)")
+    }
+}
+
+extension PathAccess {
+    fileprivate var participle: String {
+        switch self {
+        case .read: "read"
+        case .write: "written"
+        case .execute: "executed"
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package import LaunchPlan
+package import SandboxModel
+
+/// One policy with everything inherited merged in: what a run may be and do.
+///
+/// A value, complete and checked when it exists. The kernel's part of it is `compiled()`; the rest is judged here.
+package struct Policy: Sendable {
+    package let name: String
+    package let description: String
+    /// Complete, but for `cpuMilliseconds` and `idleMilliseconds`, which a policy may leave open.
+    package let limits: Limits
+    /// Equal for equal effective content, whatever the files' names, comments and layout: FNV-1a, 64 bits, in hex.
+    ///
+    /// It tells versions of a policy apart in logs and results. It is no protection against forgery: nothing trusts it.
+    package let digest: String
+
+    let file: String
+    let settings: [PolicyKey: Located<Setting>]
+
+    init(name: String, file: String, merged: PolicyResolver.Merged) {
+        self.name = name
+        self.file = file
+        description = merged.description ?? ""
+        var settings = merged.settings
+        Self.dropUselessHides(&settings)
+        self.settings = settings
+        limits = Self.limits(settings)
+        digest = Digest.hex(of: settings)
+    }
+
+    /// A parent's hidden paths that lie below nothing that this policy shows: there is nothing to hide.
+    private static func dropUselessHides(_ settings: inout [PolicyKey: Located<Setting>]) {
+        guard case .list(let hidden)? = settings[.hide]?.value, let place = settings[.hide]?.location else { return }
+        let read = settings[.read]?.value.strings ?? []
+        let useful = hidden.filter { path in read.contains { PolicyPath.isBelow(path.value, $0) } }
+        settings[.hide] = Located(value: .list(useful), location: place)
+    }
+
+    private static func limits(_ settings: [PolicyKey: Located<Setting>]) -> Limits {
+        func amount(_ key: PolicyKey) -> UInt64? {
+            if case .amount(let amount)? = settings[key]?.value { amount } else { nil }
+        }
+        return Limits(
+            memoryBytes: amount(.memory), cpus: amount(.cpus).map { Double($0) / 1000 }, processes: amount(.processes),
+            openFiles: amount(.openFiles), fileSizeBytes: amount(.fileSize), outputBytes: amount(.output),
+            wallMilliseconds: amount(.timeout), cpuMilliseconds: amount(.cpuTime), idleMilliseconds: amount(.idle))
+    }
+
+    /// Where a key ("limits.memory", "network") or a variable ("environment.set.PATH") got its value; `nil` where no
+    /// file gives one.
+    package func origin(of key: String) -> SourceLocation? {
+        let prefix = PolicyKey.set.rawValue + "."
+        if key.hasPrefix(prefix) { return variables[String(key.dropFirst(prefix.count))]?.location }
+        return PolicyKey(rawValue: key).flatMap { settings[$0]?.location }
+    }
+
+    /// The launcher's part.
+    package func compiled() -> CompiledPolicy {
+        let modes: [String: CompiledPolicy.WorkspaceMode] = ["none": .none, "read": .read, "write": .write]
+        // A zero below cannot happen in a policy that was resolved; where it does, the launcher refuses every run.
+        let maximum = LaunchLimits(
+            memoryBytes: amount(.memory) ?? 0, cpuMillicores: UInt32(clamping: amount(.cpus) ?? 0),
+            processes: UInt32(clamping: amount(.processes) ?? 0), openFiles: UInt32(clamping: amount(.openFiles) ?? 0),
+            fileSizeBytes: amount(.fileSize) ?? 0, cpuSeconds: amount(.cpuTime).map { ($0 + 999) / 1000 })
+        return CompiledPolicy(
+            name: name, readPaths: strings(.read), hidePaths: strings(.hide), tmpBytes: amount(.tmp) ?? 0,
+            shmBytes: amount(.shm) ?? 0, workspaceMode: modes[word(.mode)] ?? .none, workspaceRoots: strings(.roots),
+            executeWritten: executesWritten, loopback: word(.network) == "loopback",
+            syscallsAllowed: strings(.syscallsAllow), syscallsDenied: strings(.syscallsDeny), maximum: maximum)
+    }
+}
+
+// MARK: - Typed access
+
+extension Policy {
+    func amount(_ key: PolicyKey) -> UInt64? {
+        if case .amount(let amount)? = settings[key]?.value { amount } else { nil }
+    }
+
+    /// "none" where nothing is said: silence is never the wider choice.
+    func word(_ key: PolicyKey) -> String {
+        if case .word(let word)? = settings[key]?.value { word } else { "none" }
+    }
+
+    func strings(_ key: PolicyKey) -> [String] { settings[key]?.value.strings ?? [] }
+
+    func items(_ key: PolicyKey) -> [Located<String>] {
+        if case .list(let items)? = settings[key]?.value { items } else { [] }
+    }
+
+    func rules(_ key: PolicyKey) -> [CommandRule]? {
+        if case .rules(let rules)? = settings[key]?.value { rules } else { nil }
+    }
+
+    var variables: [String: Located<String>] {
+        if case .variables(let variables)? = settings[.set]?.value { variables } else { [:] }
+    }
+
+    var executesWritten: Bool { settings[.execute]?.value == .flag(true) }
+
+    /// The place of a key, or the file's first line where the key is absent.
+    func place(_ key: PolicyKey) -> SourceLocation {
+        settings[key]?.location ?? SourceLocation(file: file, line: 1, column: 1)
+    }
+}

@@ -1,0 +1,40 @@
+/// One thing that is wrong in a policy file, where, and what was probably meant.
+package struct PolicyDiagnostic: Error, Sendable, Hashable, CustomStringConvertible {
+    package let location: SourceLocation
+    /// Lower case, names the key or value, no full stop.
+    package let message: String
+    /// The nearest valid spelling, where one is near.
+    package let suggestion: String?
+    /// The line of the file, for the caret; cut when it is very long, `nil` when there is no such line.
+    package let sourceLine: String?
+
+    package init(location: SourceLocation, message: String, suggestion: String? = nil, sourceLine: String? = nil) {
+        self.location = location
+        self.message = message
+        self.suggestion = suggestion
+        self.sourceLine = sourceLine
+    }
+
+    /// As compilers write it, so that editors jump to it:
+    /// `python.yaml:3:5: error: unknown key 'timeuot' in limits; did you mean 'timeout'?`, the line, and a caret.
+    package var description: String {
+        var text = "\(location.file):\(location.line):\(location.column): error: \(message)"
+        if let suggestion { text += "; did you mean '\(suggestion)'?" }
+        guard let sourceLine else { return text }
+        // A tab before the caret stays a tab, or the caret would stand elsewhere than the reader sees the column.
+        let indentation = sourceLine.unicodeScalars.prefix(location.column - 1).map { $0 == "\t" ? "\t" : " " }
+        let missing = max(0, location.column - 1 - indentation.count)
+        return text + "\n  \(sourceLine)\n  " + indentation.joined() + String(repeating: " ", count: missing) + "^"
+    }
+}
+
+/// Everything that is wrong in the policies that were read. None of them is usable then: fail closed.
+package struct PolicyErrors: Error, Sendable, CustomStringConvertible {
+    package let diagnostics: [PolicyDiagnostic]
+
+    package init(diagnostics: [PolicyDiagnostic]) {
+        self.diagnostics = diagnostics
+    }
+
+    package var description: String { diagnostics.map(\.description).joined(separator: "\n") }
+}

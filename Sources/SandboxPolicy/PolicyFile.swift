@@ -1,0 +1,139 @@
+/// One policy file as written: its own keys, before its parent's are merged in.
+struct PolicyFile: Sendable {
+    let name: String
+    let source: SourceText
+    var description: String?
+    var parent: Located<String>?
+    /// Keys that children may only narrow, each with the place in `final`.
+    var finals: [PolicyKey: SourceLocation] = [:]
+    var settings: [PolicyKey: Located<Setting>] = [:]
+    /// Where a missing limit is reported.
+    var limitsLocation: SourceLocation
+
+    /// Names that a policy may have: what fits a file name, a command line and the launcher's field of 64 bytes.
+    static func isValidName(_ name: String) -> Bool {
+        let isWord = name.utf8.allSatisfy { VariableName.isLowerCase($0) || $0 == UInt8(ascii: "-") }
+        return isWord && !name.isEmpty && name.utf8.count <= 64 && !name.hasPrefix("-")
+    }
+
+    static func refusal(of key: String) -> String {
+        "'\(key)' is not enforced by this version of sandboxd, so a policy that asks for it is refused"
+    }
+
+    /// Reads a file and throws everything that is wrong in it.
+    init(name: String, contents: [UInt8]) throws(PolicyErrors) {
+        let file = "\(name.prefix(100)).yaml"
+        guard Self.isValidName(name) else {
+            let location = SourceLocation(file: file, line: 1, column: 1)
+            let message = "'\(name.prefix(100))' is not a policy's name (a-z, 0-9, _ and -, at most 64)"
+            throw PolicyErrors(diagnostics: [PolicyDiagnostic(location: location, message: message)])
+        }
+        let source: SourceText
+        do throws(PolicyDiagnostic) {
+            source = try SourceText(file: file, contents: contents)
+        } catch {
+            throw PolicyErrors(diagnostics: [error])
+        }
+        self.name = name
+        self.source = source
+        limitsLocation = SourceLocation(file: file, line: 1, column: 1)
+        var problems = Problems()
+        let root = YAMLReader.read(source, problems: &problems)
+        var reader = ValueReader(source: source, problems: problems)
+        if let root { readTop(root, with: &reader) }
+        if !reader.problems.list.isEmpty { throw PolicyErrors(diagnostics: reader.problems.sorted) }
+    }
+}
+
+// MARK: - Keys
+
+extension PolicyFile {
+    private mutating func readTop(_ root: SourceNode, with reader: inout ValueReader) {
+        guard case .map(let entries) = root.content else {
+            reader.report(root.location, "a policy must be a mapping that begins with 'version: 1', not \(root.kind)")
+            return
+        }
+        if !entries.contains(where: { $0.key.value == "version" }) {
+            reader.report(root.location, "'version: 1' is missing")
+        }
+        for entry in entries { readTop(entry, with: &reader) }
+    }
+
+    private mutating func readTop(_ entry: SourceNode.Entry, with reader: inout ValueReader) {
+        let key = entry.key.value
+        switch key {
+        case "version":
+            if case .scalar("1", plain: true) = entry.value.content { return }
+            reader.report(entry.value.location, "'version' must be 1, the only version that this sandboxd reads")
+        case "description": description = reader.text(entry.value, for: key)
+        case "extends":
+            guard let parent = reader.text(entry.value, for: key) else { return }
+            self.parent = Located(value: parent, location: entry.value.location)
+        case "final": readFinals(entry.value, with: &reader)
+        default:
+            if PolicyKey.sections.contains(key) {
+                readSection(entry, with: &reader)
+            } else if let known = PolicyKey(rawValue: key), known.isTopLevel {
+                read(entry, as: known, with: &reader)
+            } else {
+                reportUnknown(entry.key, section: nil, with: &reader)
+            }
+        }
+    }
+
+    private mutating func readSection(_ section: SourceNode.Entry, with reader: inout ValueReader) {
+        let name = section.key.value
+        if name == "limits" { limitsLocation = section.key.location }
+        guard case .map(let entries) = section.value.content else {
+            reader.report(section.value.location, "'\(name)' must be a mapping, not \(section.value.kind)")
+            return
+        }
+        for entry in entries {
+            if let key = PolicyKey.keys(of: name).first(where: { $0.name == entry.key.value }) {
+                read(entry, as: key, with: &reader)
+            } else {
+                reportUnknown(entry.key, section: name, with: &reader)
+            }
+        }
+    }
+
+    private mutating func read(_ entry: SourceNode.Entry, as key: PolicyKey, with reader: inout ValueReader) {
+        guard let setting = reader.setting(entry.value, for: key) else { return }
+        settings[key] = Located(value: setting, location: entry.key.location)
+    }
+
+    private mutating func readFinals(_ node: SourceNode, with reader: inout ValueReader) {
+        for element in reader.elements(node, for: "final") ?? [] {
+            guard let name = reader.text(element, for: "final") else { continue }
+            var keys = PolicyKey.keys(of: name)
+            if let key = PolicyKey(rawValue: name) { keys.append(key) }
+            if keys.isEmpty {
+                let known = PolicyKey.sections + PolicyKey.allCases.map(\.rawValue)
+                let suggestion = Spelling.nearest(to: name, among: known)
+                reader.report(element.location, "unknown key '\(name.prefix(40))' in 'final'", suggestion: suggestion)
+            }
+            for key in keys { finals[key] = element.location }
+        }
+    }
+
+    private func reportUnknown(_ key: Located<String>, section: String?, with reader: inout ValueReader) {
+        let path = section.map { "\($0).\(key.value)" } ?? key.value
+        if PolicyKey.unenforced.contains(path) {
+            reader.report(key.location, Self.refusal(of: path))
+            return
+        }
+        let near: String?
+        if let section {
+            near = Spelling.nearest(to: key.value, among: PolicyKey.keys(of: section).map(\.name))
+        } else {
+            let known =
+                PolicyKey.fileKeys + PolicyKey.sections + PolicyKey.allCases.filter(\.isTopLevel).map(\.rawValue)
+            near = Spelling.nearest(to: key.value, among: known)
+        }
+        // The right key in the wrong section.
+        let elsewhere = PolicyKey.allCases.first { $0.name == key.value.replacing("_", with: "-") }?.rawValue
+        let place = section.map { " in '\($0)'" } ?? ""
+        let message = "unknown key '\(key.value.prefix(40))'\(place)"
+        reader.report(key.location, message, suggestion: near ?? elsewhere)
+    }
+}

@@ -1,0 +1,55 @@
+/// Paths by spelling alone. Nothing here touches a file system: the launcher walks by descriptor.
+enum PolicyPath {
+    static let maximumBytes = 4095
+
+    /// Directories that no policy may show, because they hold the host's state or are the sandbox's own, with all below.
+    static let reserved = [
+        "/proc", "/sys", "/dev", "/run", "/var/run", "/root", "/boot", "/tmp", "/sandbox", "/workspace",
+    ]
+
+    /// Secrets of the host: neither these, nor anything below them, nor a directory that contains one.
+    static let secrets = [
+        "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers", "/etc/sudoers.d", "/etc/ssh",
+        "/etc/ssl/private", "/etc/security/opasswd", "/etc/krb5.keytab",
+    ]
+
+    /// Why a policy may not show this path, or `nil` when it may. `/etc/ssl` may: its `private` is unreadable inside.
+    static func refusal(ofReading path: String) -> String? {
+        if path == "/" { return "'/' would show the whole host; name the directories that are needed" }
+        if path == "/etc" { return "'/etc' holds secrets; name the files and folders in it that are needed" }
+        if let place = reserved.first(where: { isAtOrBelow(path, $0) }) {
+            return "'\(path)' is not allowed: \(place) is the host's or the sandbox's own"
+        }
+        if let secret = secrets.first(where: { isAtOrBelow(path, $0) || isAtOrBelow($0, path) }), path != "/etc/ssl" {
+            return "'\(path)' is not allowed: \(secret) is a secret of the host"
+        }
+        return nil
+    }
+
+    /// Why a text is not an absolute, normalised path, or `nil` when it is.
+    static func problem(of path: String) -> String? {
+        let shown = "'\(path.prefix(80))'"
+        if !path.hasPrefix("/") { return "\(shown) is not an absolute path" }
+        if path.utf8.count > maximumBytes { return "\(shown) is longer than \(maximumBytes) bytes" }
+        if path.contains("*") { return "\(shown) has a '*'; paths are taken literally" }
+        let normal = normalised(path)
+        return normal == path ? nil : "\(shown) is not normalised; write '\(normal.prefix(80))'"
+    }
+
+    /// Without `//`, `.`, `..` and a slash at the end.
+    static func normalised(_ path: String) -> String {
+        var parts: [Substring] = []
+        for part in path.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
+    }
+
+    static func isAtOrBelow(_ path: String, _ directory: String) -> Bool {
+        path == directory || isBelow(path, directory)
+    }
+
+    static func isBelow(_ path: String, _ directory: String) -> Bool {
+        directory == "/" ? path != "/" : path.hasPrefix(directory + "/")
+    }
+}

@@ -1,0 +1,78 @@
+/// Shows a merged policy: what holds, and which line of which file says so.
+package enum PolicyRenderer {
+    /// YAML that reads back as the same policy, without `extends`, each value with its origin behind `#`.
+    package static func effective(_ policy: Policy) -> String {
+        var lines = ["# policy \(policy.name), digest \(policy.digest)", "version: 1"]
+        if !policy.description.isEmpty { lines.append("description: \(quoted(policy.description))") }
+        for key in PolicyKey.allCases where key.isTopLevel {
+            if let setting = policy.settings[key] { lines += render(key.rawValue, setting, of: key, indent: "") }
+        }
+        for section in PolicyKey.sections {
+            let keys = PolicyKey.keys(of: section).filter { policy.settings[$0] != nil }
+            if keys.isEmpty { continue }
+            lines.append("\(section):")
+            for key in keys {
+                if let setting = policy.settings[key] { lines += render(key.name, setting, of: key, indent: "  ") }
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func render(
+        _ name: String, _ setting: Located<Setting>, of key: PolicyKey, indent: String
+    ) -> [String] {
+        let origin = "  # \(setting.location)"
+        switch setting.value {
+        case .amount(let amount): return ["\(indent)\(name): \(notation(amount, of: key))\(origin)"]
+        case .word(let word): return ["\(indent)\(name): \(word)\(origin)"]
+        case .flag(let flag): return ["\(indent)\(name): \(flag)\(origin)"]
+        case .list(let items):
+            if items.isEmpty { return ["\(indent)\(name): []\(origin)"] }
+            return ["\(indent)\(name):"] + items.map { "\(indent)  - \(quoted($0.value))  # \($0.location)" }
+        case .variables(let variables):
+            if variables.isEmpty { return ["\(indent)\(name): {}\(origin)"] }
+            return ["\(indent)\(name):"]
+                + variables.sorted { $0.key < $1.key }.map { name, value in
+                    "\(indent)  \(name): \(quoted(value.value))  # \(value.location)"
+                }
+        case .rules(let rules):
+            if rules.isEmpty { return ["\(indent)\(name): []\(origin)"] }
+            return ["\(indent)\(name):"] + rules.map { "\(indent)  - \(render($0))  # \($0.location)" }
+        }
+    }
+
+    private static func render(_ rule: CommandRule) -> String {
+        var parts = ["program: \(quoted(rule.program.pattern))"]
+        if !rule.arguments.isEmpty {
+            let patterns = rule.arguments.map { quoted($0.pattern) }.joined(separator: ", ")
+            parts.append("arguments: [\(patterns)]")
+        }
+        if let reason = rule.reason { parts.append("reason: \(quoted(reason))") }
+        if let hint = rule.hint { parts.append("hint: \(quoted(hint))") }
+        return "{ \(parts.joined(separator: ", ")) }"
+    }
+
+    private static func notation(_ amount: UInt64, of key: PolicyKey) -> String {
+        if case .bytes = key.kind { ByteCount.notation(amount) } else { key.describe(amount) }
+    }
+
+    /// Plain where that is clearly text, else in double quotes.
+    private static func quoted(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            VariableName.isLowerCase(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                || byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".")
+        }
+        if isPlain, text.contains(where: \.isLetter), !["null", "Null", "NULL"].contains(text) { return text }
+        var escaped = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\\": escaped += "\\\\"
+            case "\"": escaped += "\\\""
+            case "\n": escaped += "\\n"
+            case "\t": escaped += "\\t"
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return "\"\(escaped)\""
+    }
+}

@@ -1,0 +1,107 @@
+import SandboxModel
+import SandboxPolicy
+import Testing
+
+@Suite("Commands")
+struct CommandTests {
+    private func denial(_ policy: Policy, _ argv: [String]) -> Denial? {
+        if case .denied(let denial) = policy.judge(argv: argv) { denial } else { nil }
+    }
+
+    @Test("names match in any directory, paths match as given")
+    func programs() throws {
+        let own = try policy("commands: { deny: [rm, /usr/bin/dd, \"mkfs*\", /opt/*/tool] }\n")
+        for argv in [
+            ["rm"], ["/bin/rm"], ["./rm"], ["../x/rm"], ["/usr/bin/dd"], ["mkfs"], ["/sbin/mkfs.ext4"], ["/opt/a/tool"],
+            ["/opt/./a//tool"],
+        ] {
+            #expect(denial(own, argv) != nil, "\(argv)")
+        }
+        for argv in [["rmdir"], ["xrm"], ["dd"], ["/bin/dd"], ["/opt/a/b/tool"], ["mkf"], ["echo", "rm"]] {
+            #expect(own.judge(argv: argv) == .allowed(rule: nil), "\(argv)")
+        }
+    }
+
+    @Test("every pattern must match some argument, in any order")
+    func arguments() throws {
+        let own = try policy(
+            "commands: { deny: [{ program: rm, arguments: [\"-*r*\", \"/\"], reason: why, hint: what }] }\n")
+        for argv in [["rm", "-rf", "/"], ["rm", "/", "-fr"], ["rm", "-v", "-r", "x", "/"]] {
+            #expect(denial(own, argv) != nil, "\(argv)")
+        }
+        for argv in [["rm", "-rf", "/x"], ["rm", "/"], ["rm", "-f", "/"], ["rm", "-rf"]] {
+            #expect(denial(own, argv) == nil, "\(argv)")
+        }
+        #expect(
+            denial(own, ["rm", "-rf", "/"])
+                == Denial(kind: .command, rule: "own.yaml:4", subject: "rm -rf /", hint: "why; what"))
+    }
+
+    @Test("deny wins; allow absent is everything, empty is nothing")
+    func order() throws {
+        let own = try policy(
+            "commands:\n  allow: [ls, { program: git }]\n  deny: [{ program: git, arguments: [push] }]\n")
+        #expect(
+            own.judge(argv: ["git", "log"]) == .allowed(rule: SourceLocation(file: "own.yaml", line: 5, column: 15)))
+        #expect(denial(own, ["git", "push"])?.rule == "own.yaml:6")
+        #expect(denial(own, ["cat"])?.rule == "own.yaml:5")
+        #expect(denial(own, ["cat"])?.hint == "policy own allows only ls, git")
+        #expect(denial(own, []) != nil)
+        #expect(try policy("").judge(argv: ["cat"]) == .allowed(rule: nil))
+        let none = try policy("commands: { allow: [] }\n")
+        #expect(denial(none, ["true"])?.hint == "policy own allows no command at all; ask for another policy")
+    }
+
+    @Test("a pattern of paths does not allow detours")
+    func detours() throws {
+        let own = try policy("commands: { allow: [\"/opt/*/tool\"] }\n")
+        #expect(denial(own, ["/opt/a/tool"]) == nil)
+        for program in [
+            "/opt/../tool", "/opt/./tool", "/opt//tool", "/opt/a/../tool", "/opt/a/b/tool", "/opt//a/tool",
+            "/opt/x/../a/tool", "tool",
+        ] {
+            #expect(denial(own, [program]) != nil, "\(program)")
+        }
+    }
+
+    @Test("the subject is short and harmless on a terminal")
+    func subject() throws {
+        let own = try policy("commands: { allow: [] }\n")
+        #expect(denial(own, ["a", "\u{1B}[31m\n\u{202E}b"])?.subject == "a \\u{1b}[31m\\u{a}\\u{202e}b")
+        let long = try #require(denial(own, ["a", String(repeating: "x", count: 5000)]))
+        #expect(long.subject.unicodeScalars.count == 201 && long.subject.hasSuffix("x…"))
+    }
+
+    @Test("patterns cost at most their product", .timeLimit(.minutes(1)))
+    func cost() throws {
+        let pattern = String(repeating: "a*", count: 300) + "b"
+        let own = try policy("commands: { deny: [{ program: x, arguments: [\"\(pattern)\"] }] }\n")
+        #expect(denial(own, ["x", String(repeating: "a", count: 5000)]) == nil)
+        #expect(denial(own, ["x", String(repeating: "a", count: 500) + "b"]) != nil)
+    }
+
+    @Test("the built-ins deny the disasters and not ordinary work")
+    func builtIns() throws {
+        let standard = try #require(try builtIn.get()["default"])
+        for argv in [
+            ["rm", "-rf", "/"], ["rm", "-R", "-f", "/"], ["rm", "--recursive", "--no-preserve-root", "/"],
+            ["sudo", "ls"],
+            ["mkfs.ext4", "/dev/sda"], ["dd", "if=/dev/zero", "of=/dev/sda"], ["/sbin/reboot"], ["su", "-"],
+        ] {
+            #expect(denial(standard, argv)?.hint?.isEmpty == false, "\(argv)")
+        }
+        for argv in [
+            ["rm", "-rf", "build"], ["dd", "if=a", "of=/dev/null"], ["sh", "-c", "ls"], ["/usr/bin/gcc", "a.c"],
+        ] {
+            #expect(standard.judge(argv: argv) == .allowed(rule: nil), "\(argv)")
+        }
+        let python = try #require(try builtIn.get()["python"])
+        for argv in [
+            ["curl", "http://x"], ["pip3", "install", "x"], ["python3", "-m", "pip", "install", "x"],
+            ["rm", "-rf", "/"],
+        ] {
+            #expect(denial(python, argv)?.rule.hasPrefix("python.yaml:") == true, "\(argv)")
+        }
+        #expect(python.judge(argv: ["python3", "-m", "pip", "list"]) == .allowed(rule: nil))
+    }
+}

@@ -1,0 +1,148 @@
+import LaunchPlan
+import SandboxModel
+import SandboxPolicy
+import Testing
+
+@Suite("Policies")
+struct PolicyTests {
+    @Test("the built-ins load and are what the design says")
+    func builtIns() throws {
+        let set = try PolicySet.builtIn()
+        #expect(set.names == ["default", "deny-all", "python", "shell"])
+        for name in set.names { #expect(set[name]?.description.isEmpty == false) }
+        let python = try #require(set["python"])
+        #expect(
+            python.limits
+                == Limits(
+                    memoryBytes: 512 << 20, cpus: 1, processes: 64, openFiles: 256, fileSizeBytes: 100 << 20,
+                    outputBytes: 10 << 20, wallMilliseconds: 30_000, cpuMilliseconds: 20_000))
+        let compiled = python.compiled()
+        #expect(!compiled.executeWritten && !compiled.loopback && compiled.workspaceMode == .write)
+        #expect(compiled.maximum.cpuSeconds == 20 && compiled.maximum.cpuMillicores == 1000)
+        let standard = try #require(set["default"]).compiled()
+        #expect(standard.executeWritten && standard.workspaceRoots == ["/"] && standard.readPaths.contains("/usr"))
+        #expect(!standard.readPaths.contains("/etc") && standard.tmpBytes == 256 << 20)
+        let nothing = try #require(set["deny-all"])
+        #expect(nothing.compiled().readPaths == [] && nothing.compiled().workspaceMode == .none)
+        #expect(nothing.judge(argv: ["true"]) != .allowed(rule: nil))
+    }
+
+    @Test("compiled: every field")
+    func compiled() throws {
+        let own = try policy(
+            """
+            workspace: { roots: [~, /srv], mode: read, execute: true }
+            network: loopback
+            syscalls: { allow: [ptrace], deny: [bpf, kexec_load] }
+
+            """)
+        let expected = CompiledPolicy(
+            name: "own", readPaths: ["/usr"], tmpBytes: 1 << 20, shmBytes: 1 << 20, workspaceMode: .read,
+            workspaceRoots: ["~", "/srv"], executeWritten: true, loopback: true, syscallsAllowed: ["ptrace"],
+            syscallsDenied: ["bpf", "kexec_load"],
+            maximum: LaunchLimits(
+                memoryBytes: 1 << 30, cpuMillicores: 2000, processes: 8, openFiles: 64, fileSizeBytes: 1 << 20))
+        #expect(own.compiled() == expected)
+    }
+
+    @Test("an inherited hidden path below nothing is dropped")
+    func hides() throws {
+        let base = minimal.replacing("read: [/usr]", with: "read: [/usr, /opt], hide: [/opt/x, /usr/share/y]")
+        let set = try load(["base": base, "child": "version: 1\nextends: base\nfilesystem: { read: [/usr] }\n"])
+        #expect(set["base"]?.compiled().hidePaths == ["/opt/x", "/usr/share/y"])
+        #expect(set["child"]?.compiled().hidePaths == ["/usr/share/y"])
+    }
+
+    @Test("the digest follows the content, not its form")
+    func digest() throws {
+        let one = try policy("environment: { pass: [A, B] }\n")
+        let same = try policy("# a comment\ndescription: other words\nenvironment:\n  pass: [B, \"A\"]\n")
+        let other = try policy("environment: { pass: [A, B, C] }\n")
+        #expect(one.digest == same.digest)
+        #expect(one.digest != other.digest)
+        #expect(one.digest.count == 16)
+        let plain = try policy("")
+        let spelt = try policy(
+            "backend: native\nnetwork: none\nworkspace: { roots: [], mode: none, execute: false }\ncommands: { deny: [] }\n"
+        )
+        #expect(plain.digest == spelt.digest)
+        #expect(try policy("commands: { allow: [] }\n").digest != plain.digest)
+    }
+
+    @Test("the rendered policy reads back as the same one and names origins")
+    func renderer() throws {
+        for name in try builtIn.get().names {
+            let policy = try #require(try builtIn.get()[name])
+            let text = PolicyRenderer.effective(policy)
+            let again = try #require(try load(["again": text])["again"])
+            #expect(again.digest == policy.digest, "\(text)")
+        }
+        let python = PolicyRenderer.effective(try #require(try builtIn.get()["python"]))
+        #expect(python.contains("\n  timeout: 30s  # python.yaml:"))
+        #expect(python.contains("\n    - /usr  # default.yaml:"))
+        #expect(python.contains("\n    HOME: /tmp  # default.yaml:"))
+        #expect(python.contains("\n    PYTHONDONTWRITEBYTECODE: \"1\"  # python.yaml:"))
+    }
+
+    @Test("environment: passed, set, overridden, refused")
+    func environment() throws {
+        let own = try policy("environment: { pass: [LANG, \"LC_*\"], set: { LANG: C, HOME: /tmp, EMPTY: \"\" } }\n")
+        #expect(try own.environment(requested: [:]) == ["EMPTY=", "HOME=/tmp", "LANG=C"])
+        #expect(
+            try own.environment(requested: ["LANG": "de", "LC_ALL": "x", "HOME": "/tmp"])
+                == ["EMPTY=", "HOME=/tmp", "LANG=de", "LC_ALL=x"])
+        func refusal(_ requested: [String: String]) -> Denial? {
+            do throws(EnvironmentRefusal) { _ = try own.environment(requested: requested) } catch {
+                return error.denial
+            }
+            return nil
+        }
+        let home = try #require(refusal(["HOME": "/root"]))
+        #expect(home.kind == .environment && home.subject == "HOME" && home.rule == "own.yaml:4")
+        #expect(home.hint == "policy own sets this variable and does not pass another value")
+        #expect(refusal(["LD_PRELOAD": "secret"])?.hint == "policy own passes only LANG, LC_*; leave it out")
+        #expect(refusal(["LC_A=B": "x"]) != nil)
+        #expect(refusal(["LC_": "x\u{0}y"]) != nil)
+        #expect(refusal(["": "x"]) != nil)
+        let standard = try #require(try builtIn.get()["default"])
+        #expect(try standard.environment(requested: ["PATH": "/x"]).contains("PATH=/x"))
+        #expect(throws: EnvironmentRefusal.self) { try policy("").environment(requested: ["A": ""]) }
+    }
+
+    @Test("narrowed: given limits hold, absent ones are the policy's")
+    func narrowed() throws {
+        let python = try #require(try builtIn.get()["python"])
+        let asked = Limits(memoryBytes: 1 << 20, cpus: 0.5, wallMilliseconds: 30_000, idleMilliseconds: 5)
+        let narrowed = try python.narrowed(by: asked)
+        #expect(narrowed.memoryBytes == 1 << 20 && narrowed.cpus == 0.5 && narrowed.idleMilliseconds == 5)
+        #expect(narrowed.processes == 64 && narrowed.cpuMilliseconds == 20_000)
+        #expect(try python.narrowed(by: Limits()) == python.limits)
+    }
+
+    @Test("narrowed: wider, zero and no numbers are refused")
+    func notNarrowed() throws {
+        let python = try #require(try builtIn.get()["python"])
+        func message(_ limits: Limits) -> String {
+            do throws(ServiceError) { _ = try python.narrowed(by: limits) } catch {
+                #expect(error.code == .limitNotAllowed && error.category == .permanent)
+                return error.message
+            }
+            return "allowed"
+        }
+        let line = try #require(python.origin(of: "limits.memory")).line
+        #expect(
+            message(Limits(memoryBytes: 2 << 30))
+                == "limit memory of 2 GiB is wider than policy python's 512 MiB (python.yaml:\(line))")
+        #expect(
+            message(Limits(wallMilliseconds: 60_000)).hasPrefix("limit timeout of 1m is wider than policy python's 30s")
+        )
+        #expect(message(Limits(cpus: 1.5)).hasPrefix("limit cpus of 1.5 is wider than policy python's 1 ("))
+        #expect(message(Limits(processes: 0)) == "limit processes of 0 is not allowed: it must be at least 1")
+        for cpus in [0, -1, Double.nan, .infinity, 0.0001, 1e300] { #expect(message(Limits(cpus: cpus)) != "allowed") }
+        for limits in [
+            Limits(openFiles: 257), Limits(fileSizeBytes: .max), Limits(outputBytes: .max),
+            Limits(cpuMilliseconds: 20_001),
+            Limits(idleMilliseconds: .max), Limits(memoryBytes: 0), Limits(idleMilliseconds: 0),
+        ] { #expect(message(limits) != "allowed") }
+    }
+}
