@@ -23,7 +23,7 @@ enum CommandProcess {
     private static func pipe() -> (read: Int32, write: Int32) {
         var ends: (read: Int32, write: Int32) = (-1, -1)
         let result = withUnsafeMutableBytes(of: &ends) {
-            System.call(__NR_pipe2, Int(bitPattern: $0.baseAddress!), 0o2000000 /* O_CLOEXEC */)
+            System.call(__NR_pipe2, Int(bitPattern: $0.baseAddress!), Open.closeOnExec)
         }
         Report.require(init_stage_command_fork, result)
         return ends

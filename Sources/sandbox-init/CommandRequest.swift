@@ -23,7 +23,7 @@ struct CommandRequest {
         let whole =
             received >= MemoryLayout<init_command>.size && request.header.pointee.bytes == UInt32(received)
             && count == 3
-        failure.require(init_stage_command_receive, whole ? 0 : -22)
+        failure.require(init_stage_command_receive, whole ? 0 : -Int(Errno.invalid))
         return request
     }
 
@@ -34,18 +34,18 @@ struct CommandRequest {
         failure.require(init_stage_command_descriptors, System.call(__NR_dup3, Int(descriptors.2), 2, 0))
         failure.require(
             init_stage_command_descriptors,
-            System.call(__NR_close_range, 3, 0xffff_ffff, 4 /* CLOSE_RANGE_CLOEXEC */))
+            System.call(__NR_close_range, 3, 0xffff_ffff, Flag.closeOnExec))
         guard header.pointee.terminal != 0 else { return }
-        failure.require(init_stage_command_terminal, System.call(__NR_ioctl, 0, 0x540e /* TIOCSCTTY */, 0))
+        failure.require(init_stage_command_terminal, System.call(__NR_ioctl, 0, Flag.setControllingTerminal, 0))
     }
 
     func setLimits(_ failure: Failure) {
         let limits = header.pointee
-        failure.require(init_stage_command_limits, init_set_limit(4 /* RLIMIT_CORE */, 0))
-        failure.require(init_stage_command_limits, init_set_limit(7 /* RLIMIT_NOFILE */, limits.open_files))
-        failure.require(init_stage_command_limits, init_set_limit(1 /* RLIMIT_FSIZE */, limits.file_size))
+        failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.core, 0))
+        failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.openFiles, limits.open_files))
+        failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.fileSize, limits.file_size))
         if limits.cpu_seconds != .max {
-            failure.require(init_stage_command_limits, init_set_limit(0 /* RLIMIT_CPU */, limits.cpu_seconds))
+            failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.cpu, limits.cpu_seconds))
         }
     }
 
@@ -61,13 +61,13 @@ struct CommandRequest {
         let argumentCount = Int(header.pointee.argument_count)
         let variableCount = Int(header.pointee.variable_count)
         guard argumentCount > 0, argumentCount + variableCount <= Int(INIT_MAXIMUM_STRINGS) else {
-            failure.end(init_stage_command_receive, error: 7 /* E2BIG */)
+            failure.end(init_stage_command_receive, error: Errno.tooBig)
         }
         collect(argumentCount, at: header.pointee.arguments, into: pointers, failure)
         let variables = pointers + argumentCount + 1
         collect(variableCount, at: header.pointee.variables, into: variables, failure)
         _ = init_block_signals(0)
-        guard let program = pointers[0] else { failure.end(init_stage_command_receive, error: 22) }
+        guard let program = pointers[0] else { failure.end(init_stage_command_receive, error: Errno.invalid) }
         failure.end(
             init_stage_command_execute,
             error: ProgramSearch.execute(program, arguments: pointers, variables: variables))
@@ -80,10 +80,10 @@ struct CommandRequest {
         let end = Int(header.pointee.bytes)
         var position = Int(offset)
         for index in 0..<count {
-            guard position < end else { failure.end(init_stage_command_receive, error: 22) }
+            guard position < end else { failure.end(init_stage_command_receive, error: Errno.invalid) }
             pointers[index] = UnsafeRawPointer(base + position).assumingMemoryBound(to: CChar.self)
             while position < end && base[position] != 0 { position += 1 }
-            guard position < end else { failure.end(init_stage_command_receive, error: 22) }
+            guard position < end else { failure.end(init_stage_command_receive, error: Errno.invalid) }
             position += 1
         }
         pointers[count] = nil

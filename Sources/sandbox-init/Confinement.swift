@@ -13,14 +13,15 @@ enum Confinement {
         failure.require(init_stage_command_identity, System.call(__NR_setresuid, uid, uid, uid))
         failure.require(init_stage_command_capabilities, init_clear_capabilities())
         failure.require(
-            init_stage_command_no_new_privileges, System.call(__NR_prctl, 38 /* PR_SET_NO_NEW_PRIVS */, 1))
+            init_stage_command_no_new_privileges, System.call(__NR_prctl, Prctl.setNoNewPrivileges, 1))
         _ = System.call(__NR_umask, 0o022)
         restrictPaths(prepare, failure)
         // Last: the filter may refuse what came before. It allows what comes after (see SeccompFilter).
         let header = prepare.header.pointee
         let program = UnsafeRawPointer(bitPattern: prepare.address(header.filter))
         failure.require(
-            init_stage_command_seccomp, program.map { init_install_filter($0, header.filter_count) } ?? -22)
+            init_stage_command_seccomp,
+            program.map { init_install_filter($0, header.filter_count) } ?? -Int(Errno.invalid))
     }
 
     /// Landlock, before the workspace is mounted: its rule sits on the mount point's parent, from where it holds for
@@ -31,8 +32,8 @@ enum Confinement {
         failure.require(init_stage_command_landlock, ruleset)
         for index in 0..<header.rule_count {
             let rule = prepare.rule(index)
-            let flags = 0o10000000 | 0o2000000  // O_PATH | O_CLOEXEC
-            let path = System.call(__NR_openat, -100 /* AT_FDCWD */, prepare.address(rule.path), flags)
+            let flags = Open.path | Open.closeOnExec
+            let path = System.call(__NR_openat, Open.here, prepare.address(rule.path), flags)
             failure.require(init_stage_command_landlock, path)
             failure.require(
                 init_stage_command_landlock, init_landlock_allow(Int32(ruleset), Int32(path), rule.access))

@@ -40,7 +40,7 @@ enum FileSystems {
     /// Covers a path of /proc with an empty, locked one of the template; a kernel without it needs no cover.
     private static func mask(_ target: StaticString, with source: StaticString) {
         let result = System.bind(source, at: target)
-        Report.require(init_stage_mask_proc, result == -2 ? 0 : result)
+        Report.require(init_stage_mask_proc, result == -Int(Errno.noEntry) ? 0 : result)
     }
 
     private static func makeSysctlReadOnly() {

@@ -13,8 +13,8 @@ enum Identity {
         Report.require(init_stage_identity, System.call(__NR_setresgid, 0, 0, 0))
         Report.require(init_stage_identity, System.call(__NR_setresuid, 0, 0, 0))
         // A change of identity clears the death signal, so it comes after. When the launcher dies, so does the sandbox.
-        Report.require(init_stage_identity, System.call(__NR_prctl, 1 /* PR_SET_PDEATHSIG */, 9 /* SIGKILL */))
-        Report.require(init_stage_identity, System.call(__NR_prctl, 4 /* PR_SET_DUMPABLE */, 0))
+        Report.require(init_stage_identity, System.call(__NR_prctl, Prctl.setParentDeathSignal, Signal.kill))
+        Report.require(init_stage_identity, System.call(__NR_prctl, Prctl.setDumpable, 0))
     }
 
     private static func waitForMaps() {
@@ -34,13 +34,13 @@ enum Isolation {
         Report.require(
             init_stage_receive, System.call(__NR_close_range, Int(INIT_COMMAND_SOCKET) + 1, 0xffff_ffff, 0))
         let null: StaticString = "/dev/null"
-        let opened = System.call(__NR_openat, -100 /* AT_FDCWD */, System.address(null), 2 /* O_RDWR */)
+        let opened = System.call(__NR_openat, Open.here, System.address(null), Open.readWrite)
         Report.require(init_stage_receive, opened)
         for standard in 0..<3 { Report.require(init_stage_receive, System.call(__NR_dup3, opened, standard, 0)) }
         System.close(Int32(opened))
         // After the launcher has put this process into its cgroup, so that this group is the namespace's root.
         Report.require(
-            init_stage_cgroup_namespace, System.call(__NR_unshare, 0x0200_0000 /* CLONE_NEWCGROUP */))
+            init_stage_cgroup_namespace, System.call(__NR_unshare, Flag.newCgroupNamespace))
         let name: StaticString = "sandbox"
         Report.require(
             init_stage_hostname, System.call(__NR_sethostname, System.address(name), name.utf8CodeUnitCount))

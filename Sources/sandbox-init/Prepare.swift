@@ -18,7 +18,7 @@ struct Prepare {
             Prepare(header: UnsafePointer($0), base: UnsafePointer(memory))
         }
         let whole = received >= MemoryLayout<init_prepare>.size && prepare.header.pointee.bytes == UInt32(received)
-        Report.require(init_stage_receive, whole ? 0 : -22)
+        Report.require(init_stage_receive, whole ? 0 : -Int(Errno.invalid))
         return prepare
     }
 

@@ -8,17 +8,17 @@ enum ProgramSearch {
     /// Returns only when nothing could be executed: with the errno of the most telling attempt.
     static func execute(_ program: UnsafePointer<CChar>, arguments: Strings, variables: Strings) -> Int32 {
         if contains(program, slash) { return attempt(program, arguments, variables) }
-        guard program[0] != 0 else { return 2 /* ENOENT */ }
+        guard program[0] != 0 else { return Errno.noEntry }
         var path = searchPath(variables)
         var denied = false
         while true {
             let error = attempt(program, in: &path, arguments, variables)
             switch error {
-            case 13 /* EACCES */: denied = true
-            case 2 /* ENOENT */, 20 /* ENOTDIR */, 36 /* ENAMETOOLONG */: break
+            case Errno.accessDenied: denied = true
+            case Errno.noEntry, Errno.notDirectory, Errno.nameTooLong: break
             default: return error
             }
-            if path[0] == 0 { return denied ? 13 : 2 }
+            if path[0] == 0 { return denied ? Errno.accessDenied : Errno.noEntry }
             path += 1
         }
     }
@@ -54,7 +54,7 @@ enum ProgramSearch {
             rest += 1
         }
         append(0)
-        return length > longestPath ? 36 /* ENAMETOOLONG */ : attempt(UnsafePointer(candidate), arguments, variables)
+        return length > longestPath ? Errno.nameTooLong : attempt(UnsafePointer(candidate), arguments, variables)
     }
 
     private static func searchPath(_ variables: Strings) -> UnsafePointer<CChar> {

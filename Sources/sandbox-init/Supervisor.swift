@@ -18,7 +18,7 @@ enum Supervisor {
         awaitExecution(command)
         while true {
             let signal = init_wait_signal()
-            if signal == 17 /* SIGCHLD */ {
+            if signal == Signal.child {
                 reap(command)
             } else if signal > 0 {
                 // The launcher's word; to the command's process group.

@@ -29,7 +29,7 @@ enum System {
         call(__NR_mount, address(source), address(target), 0, MountFlag.bind | flags, 0)
     }
 
-    static func fork() -> Int { call(__NR_clone, 17 /* SIGCHLD */) }
+    static func fork() -> Int { call(__NR_clone, Signal.child) }
 }
 
 /// mount(2) flags.

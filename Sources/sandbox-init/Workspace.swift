@@ -11,7 +11,7 @@ enum Workspace {
         let received = init_receive(INIT_SOCKET, &message, UInt(size), &descriptor, &count)
         // The end of the socket: this sandbox is not needed.
         if received == 0 { System.exit(0) }
-        Report.require(init_stage_receive, received == size && count == message.has_mount ? 0 : -22)
+        Report.require(init_stage_receive, received == size && count == message.has_mount ? 0 : -Int(Errno.invalid))
         let target: StaticString = "/sandbox/workspace"
         guard count == 1 else {
             let options = prepare.header.pointee.tmp_options
@@ -20,8 +20,8 @@ enum Workspace {
         }
         let empty: StaticString = ""
         let result = System.call(
-            __NR_move_mount, Int(descriptor), System.address(empty), -100 /* AT_FDCWD */, System.address(target),
-            4 /* MOVE_MOUNT_F_EMPTY_PATH */)
+            __NR_move_mount, Int(descriptor), System.address(empty), Open.here, System.address(target),
+            Flag.emptyPath)
         System.close(descriptor)
         Report.require(init_stage_mount_workspace, result)
     }

@@ -1,0 +1,47 @@
+// Numbers of the kernel's interface by the names that the manuals give them; equal on x86_64 and arm64.
+
+enum Errno {
+    static let noEntry: Int32 = 2
+    static let tooBig: Int32 = 7
+    static let accessDenied: Int32 = 13
+    static let notDirectory: Int32 = 20
+    static let invalid: Int32 = 22
+    static let nameTooLong: Int32 = 36
+}
+
+enum Signal {
+    static let kill = 9
+    static let child = 17
+}
+
+enum Open {
+    static let readWrite = 2
+    static let closeOnExec = 0o2_000_000
+    static let path = 0o10_000_000
+    /// AT_FDCWD.
+    static let here = -100
+}
+
+enum Prctl {
+    static let setParentDeathSignal = 1
+    static let setDumpable = 4
+    static let setNoNewPrivileges = 38
+}
+
+enum ResourceLimit {
+    static let cpu: Int32 = 0
+    static let fileSize: Int32 = 1
+    static let core: Int32 = 4
+    static let openFiles: Int32 = 7
+}
+
+enum Flag {
+    /// CLONE_NEWCGROUP.
+    static let newCgroupNamespace = 0x0200_0000
+    /// CLOSE_RANGE_CLOEXEC.
+    static let closeOnExec = 4
+    /// MOVE_MOUNT_F_EMPTY_PATH.
+    static let emptyPath = 4
+    /// TIOCSCTTY.
+    static let setControllingTerminal = 0x540e
+}
