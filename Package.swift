@@ -15,6 +15,15 @@ let strict: [SwiftSetting] = [
 /// C that both the daemons and the client use: no unsafe flags here, for the same reason.
 let cStrict: [CSetting] = [.treatAllWarnings(as: .error), .define("_GNU_SOURCE")]
 
+/// The launcher's closure: neither Swift concurrency nor regular expressions, also not by the compiler's own imports.
+let bare: [SwiftSetting] =
+    strict + [
+        .unsafeFlags([
+            "-Xfrontend", "-disable-implicit-concurrency-module-import",
+            "-Xfrontend", "-disable-implicit-string-processing-module-import",
+        ])
+    ]
+
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
@@ -54,11 +63,11 @@ let package = Package(
         // values
         .target(name: "SandboxModel", swiftSettings: strict),
         .target(name: "SandboxWire", dependencies: ["SandboxModel"], exclude: ["Protocol.md"], swiftSettings: strict),
-        .target(name: "LaunchPlan", swiftSettings: strict),
+        .target(name: "LaunchPlan", swiftSettings: bare),
 
         // Linux
-        .target(name: "LinuxSystem", dependencies: ["CSandbox", "LaunchPlan"], swiftSettings: strict),
-        .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: strict),
+        .target(name: "LinuxSystem", dependencies: ["CSandbox", "LaunchPlan"], swiftSettings: bare),
+        .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: bare),
 
         // daemon
         .target(
@@ -87,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "sandbox-launcher",
             dependencies: ["CSandbox", "CInitPlan", "LaunchPlan", "LinuxSystem", "SeccompFilter"],
-            swiftSettings: strict),
+            swiftSettings: bare),
         .executableTarget(
             name: "sandbox-init",
             dependencies: ["CInit", "CInitPlan"],
