@@ -128,6 +128,9 @@ let package = Package(
             name: "SandboxTestSupport", dependencies: ["LinuxSystem"], path: "Tests/SandboxTestSupport",
             swiftSettings: strict),
         .testTarget(
+            name: "LayoutTests", dependencies: ["CInitPlan", "LaunchPlan", "SandboxTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "LauncherTests",
             dependencies: [
                 "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
