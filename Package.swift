@@ -119,7 +119,7 @@ let package = Package(
             dependencies: ["SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
             swiftSettings: strict),
         .executableTarget(
-            name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md"], swiftSettings: strict),
+            name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md", "Demo"], swiftSettings: strict),
         .executableTarget(
             name: "sandbox-bench", dependencies: ["SandboxClient", "CSandbox", argumentParser], swiftSettings: strict),
 

@@ -1,0 +1,51 @@
+# Two commands are all that a newcomer needs: `make run` and `make test`. Both install what is missing.
+SHELL := /bin/bash
+SWIFT ?= swift
+# The Swift runtime is linked in, so that the programs need no toolchain where they run.
+RELEASE := -c release --static-swift-stdlib
+PRODUCTS := .build/release
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# Debian packages: what the Swift toolchain links with, the one C library of ours, and what demo and tests start.
+PACKAGES := binutils gcc git libc6-dev libseccomp-dev libstdc++-12-dev pkg-config python3 zlib1g-dev
+
+.PHONY: run test build packages bench format lint clean help
+
+help:
+	@echo "make run     build the release programs and run the demonstration (needs root: uses sudo if you are not)"
+	@echo "make test    build and run the whole test suite; tests that need root are skipped without it"
+	@echo "make bench   compare with posix_spawn (needs root)"
+	@echo "make lint    check the formatting; make format mends it"
+
+run: build
+	@$(SUDO) Sources/example-agent/Demo/run.sh $(PRODUCTS)
+
+# Debug programs beside the test bundle: the tests start those.
+test: packages
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --disable-xctest
+
+build: packages
+	$(SWIFT) build $(RELEASE)
+
+packages:
+	@missing=$$(for p in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    echo "installing Debian packages:" $$missing; \
+	    $(SUDO) apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	@command -v $(SWIFT) >/dev/null || { echo "no swift in PATH: install a Swift 6.3 toolchain, see swift.org" >&2; exit 1; }
+
+bench: build
+	@$(SUDO) $(PRODUCTS)/sandbox-bench
+
+format:
+	$(SWIFT) format -i -r Sources Tests Package.swift
+
+lint:
+	$(SWIFT) format lint --strict -r Sources Tests Package.swift
+
+clean:
+	rm -rf .build
