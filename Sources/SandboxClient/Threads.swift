@@ -1,8 +1,8 @@
 import Glibc
-import SandboxModel
+package import SandboxModel
 
 /// Threads for calls that block, so that no thread of the concurrency runtime ever does.
-enum Threads {
+package enum Threads {
     private final class Body: Sendable {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
@@ -10,7 +10,7 @@ enum Threads {
 
     /// Starts a detached thread that ends with `body`. All signals are blocked in it: the program's own threads handle
     /// them.
-    static func start(_ body: @escaping @Sendable () -> Void) throws(ServiceError) {
+    package static func start(_ body: @escaping @Sendable () -> Void) throws(ServiceError) {
         var all = sigset_t()
         var previous = sigset_t()
         sigfillset(&all)
