@@ -113,5 +113,14 @@ let package = Package(
             name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md"], swiftSettings: strict),
         .executableTarget(
             name: "sandbox-bench", dependencies: ["SandboxClient", "CSandbox", argumentParser], swiftSettings: strict),
+
+        // tests
+        .testTarget(
+            name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
+        .testTarget(
+            name: "SandboxClientTests", dependencies: ["SandboxClient", "SandboxModel", "SandboxWire"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SandboxctlTests", dependencies: ["sandboxctl", "SandboxModel"], swiftSettings: strict),
     ]
 )
