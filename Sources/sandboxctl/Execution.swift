@@ -57,8 +57,10 @@ struct Execution {
 
     private func finish(_ result: RunResult, _ writeFailure: ErrorNumber?) -> Int32 {
         if let writeFailure {
-            if !command.quiet { Diagnostics.write("failed to write the command's output: \(writeFailure)") }
-            return writeFailure.value == EPIPE ? ExitStatus.signal(SIGPIPE) : ExitStatus.serviceFailed
+            // As quiet as a command that SIGPIPE ends.
+            if writeFailure.value == EPIPE { return ExitStatus.signal(SIGPIPE) }
+            Diagnostics.write("failed to write the command's output: \(writeFailure)")
+            return ExitStatus.serviceFailed
         }
         if !command.quiet, let line = OutcomeLine.of(result) { Diagnostics.write(line) }
         if result.outcome.reason == .cancelled, let signal = interruption.signal { return ExitStatus.signal(signal) }
