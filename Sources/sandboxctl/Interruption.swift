@@ -3,6 +3,9 @@ import SandboxClient
 import SandboxModel
 import Synchronization
 
+/// Where the signal handlers write to.
+private let signalSender = Atomic<CInt>(-1)
+
 /// Ctrl-C and its relatives: the first cancels the run, whose result is still shown; the second ends sandboxctl.
 final class Interruption: Sendable {
     private struct State: Sendable {
@@ -16,23 +19,37 @@ final class Interruption: Sendable {
     /// The signal that ended the run, if one did.
     var signal: CInt? { state.withLock { $0.signal } }
 
-    /// Blocks the signals in this thread, and in all that it starts, and takes them on one of their own. For the main
-    /// thread, before there are others.
+    /// Takes the signals over, and acts on them on a thread of its own.
+    ///
+    /// The handlers only pass the number on: threads of the runtime exist already, so that blocking the signals
+    /// everywhere and waiting for them is not possible.
     func watch(terminal: Bool) throws {
-        // What was ignored when we were started, as `nohup` does, stays ignored.
-        var signals = [SIGINT, SIGTERM, SIGHUP].filter { !Self.isIgnored($0) }
-        if terminal { signals.append(SIGWINCH) }
-        var set = sigset_t()
-        sigemptyset(&set)
-        for signal in signals { sigaddset(&set, signal) }
-        pthread_sigmask(SIG_BLOCK, &set, nil)
-        try Threads.start { [self, set] in
-            var set = set
-            while true {
-                var signal: CInt = 0
-                if sigwait(&set, &signal) == 0 { take(signal) }
+        var ends: [CInt] = [-1, -1]
+        guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw ServiceError(.overloaded, "failed to make a socket pair: \(ErrorNumber.current)")
+        }
+        let received = Descriptor(number: ends[0])
+        signalSender.store(ends[1], ordering: .sequentiallyConsistent)
+        try Threads.start { [self] in
+            while case .success(let signals) = received.read(atMost: 1), let signal = signals.first {
+                take(CInt(signal))
             }
         }
+        // What was ignored when we were started, as `nohup` does, stays ignored.
+        for signal in [SIGINT, SIGTERM, SIGHUP] where !Self.isIgnored(signal) { Self.handle(signal) }
+        if terminal { Self.handle(SIGWINCH) }
+    }
+
+    private static func handle(_ signal: CInt) {
+        var action = sigaction()
+        action.sa_flags = SA_RESTART
+        action.__sigaction_handler.sa_handler = { signal in
+            let saved = errno
+            var byte = UInt8(truncatingIfNeeded: signal)
+            _ = write(signalSender.load(ordering: .sequentiallyConsistent), &byte, 1)
+            errno = saved
+        }
+        sigaction(signal, &action, nil)
     }
 
     /// The run that signals are for, once there is one.

@@ -15,7 +15,7 @@ struct Sandboxctl: AsyncParsableCommand {
 /// The program: everything that fails in sandboxctl or sandboxd ends with one line on stderr and status 125, because
 /// any other status may be the command's.
 @main enum Program {
-    // On the main thread, so that signals are blocked in it before any other thread is started.
+    // On the main thread, which may block: the runtime's own threads may not.
     @MainActor static func main() async {
         signal(SIGPIPE, SIG_IGN)
         do {

@@ -39,5 +39,9 @@ enum Terminal {
     }
 
     /// Whether reading from stdin would stop this program: it is a terminal, and another job has it.
-    static var belongsToAnotherJob: Bool { isatty(STDIN_FILENO) == 1 && tcgetpgrp(STDIN_FILENO) != getpgrp() }
+    static var belongsToAnotherJob: Bool {
+        // Negative: not a terminal, or not the one that controls us, which then does not stop us.
+        let foreground = tcgetpgrp(STDIN_FILENO)
+        return foreground >= 0 && foreground != getpgrp()
+    }
 }
