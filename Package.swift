@@ -139,5 +139,12 @@ let package = Package(
         .testTarget(
             name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
             swiftSettings: strict),
+        .testTarget(
+            name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
+        .testTarget(
+            name: "SandboxClientTests", dependencies: ["SandboxClient", "SandboxModel", "SandboxWire"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SandboxctlTests", dependencies: ["sandboxctl", "SandboxModel"], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,60 @@
+import SandboxModel
+
+/// What `sandboxctl exec` exits with, for scripts (DESIGN 5).
+enum ExitStatus {
+    static let timeout: Int32 = 124
+    /// sandboxd or sandboxctl failed; also a usage error.
+    static let serviceFailed: Int32 = 125
+    static let denied: Int32 = 126
+    static let notFound: Int32 = 127
+    static let cancelled: Int32 = signal(2)
+    static let memoryLimit: Int32 = signal(9)
+    /// As of a command that wrote to a closed pipe.
+    static let outputLimit: Int32 = signal(13)
+    static let fileSizeLimit: Int32 = signal(25)
+
+    static func signal(_ number: Int32) -> Int32 { 128 + number }
+
+    static func of(_ outcome: Outcome) -> Int32 {
+        switch outcome.reason {
+        case .exited: outcome.code ?? serviceFailed
+        case .signaled: outcome.signal.map(signal) ?? serviceFailed
+        case .wallTimeout, .cpuTimeout, .idleTimeout: timeout
+        case .memoryLimit: memoryLimit
+        case .outputLimit: outputLimit
+        case .fileSizeLimit: fileSizeLimit
+        case .denied: denied
+        case .cancelled: cancelled
+        case .clientGone, .lost: serviceFailed
+        }
+    }
+
+    static func of(_ error: ServiceError) -> Int32 {
+        switch error.code {
+        case .programNotFound: notFound
+        case .programNotExecutable, .denied: denied
+        default: serviceFailed
+        }
+    }
+}
+
+/// The one line that says why a run ended otherwise than its command wanted.
+enum OutcomeLine {
+    /// `nil` when the command ended by itself and met no limit.
+    static func of(_ result: RunResult) -> String? {
+        let outcome = result.outcome
+        switch outcome.reason {
+        case .exited:
+            guard outcome.code != 0, !result.limitsHit.isEmpty else { return nil }
+            let hits = result.limitsHit.map { "\($0.limit) (limit \($0.value), met \($0.count) times)" }
+            return "limits were met: \(hits.joined(separator: ", "))"
+        case .denied:
+            guard let denial = result.denials.first else { return "denied: \(outcome.message)" }
+            let hint = denial.hint.map { "; \($0)" } ?? ""
+            return "denied: \(outcome.message) [\(denial.rule)]\(hint)"
+        case .signaled, .wallTimeout, .cpuTimeout, .idleTimeout, .memoryLimit, .outputLimit, .fileSizeLimit, .cancelled,
+            .clientGone, .lost:
+            return "\(outcome.reason.rawValue): \(outcome.message)"
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import SandboxModel
+import Testing
+
+@testable import sandboxctl
+
+@Suite struct ExitStatusTests {
+    private func status(_ reason: Outcome.Reason, code: Int32? = nil, signal: Int32? = nil) -> Int32 {
+        ExitStatus.of(Outcome(reason: reason, code: code, signal: signal, message: ""))
+    }
+
+    @Test func outcomes() {
+        #expect(status(.exited, code: 0) == 0)
+        #expect(status(.exited, code: 42) == 42)
+        #expect(status(.signaled, signal: 11) == 139)
+        #expect([.wallTimeout, .cpuTimeout, .idleTimeout].map { status($0) } == [124, 124, 124])
+        #expect(status(.memoryLimit) == 137)
+        #expect(status(.outputLimit) == 141)
+        #expect(status(.fileSizeLimit) == 153)
+        #expect(status(.denied) == 126)
+        #expect(status(.cancelled) == 130)
+        #expect(status(.clientGone) == 125)
+        #expect(status(.lost) == 125)
+    }
+
+    @Test func serviceErrors() {
+        #expect(ExitStatus.of(ServiceError(.programNotFound, "")) == 127)
+        #expect(ExitStatus.of(ServiceError(.programNotExecutable, "")) == 126)
+        #expect(ExitStatus.of(ServiceError(.denied, "")) == 126)
+        #expect(ExitStatus.of(ServiceError(.launchFailed, "")) == 125)
+        #expect(ExitStatus.of(ServiceError(.init(rawValue: "new"), "")) == 125)
+    }
+
+    @Test func theLineNamesRuleAndHint() {
+        let denial = Denial(kind: .command, rule: "python.yaml:31", subject: "rm -rf /", hint: "name a folder")
+        let result = RunResult(
+            id: "", policy: "", outcome: Outcome(reason: .denied, message: "rm -rf / is denied"), denials: [denial])
+        #expect(OutcomeLine.of(result) == "denied: rm -rf / is denied [python.yaml:31]; name a folder")
+    }
+
+    @Test func theLineIsSilentAfterAnOrdinaryEnd() {
+        let failed = Outcome(reason: .exited, code: 1, message: "")
+        #expect(OutcomeLine.of(RunResult(id: "", policy: "", outcome: failed)) == nil)
+        let hit = LimitHit(limit: "processes", value: 64, count: 12)
+        #expect(
+            OutcomeLine.of(RunResult(id: "", policy: "", outcome: failed, limitsHit: [hit]))
+                == "limits were met: processes (limit 64, met 12 times)")
+    }
+}
+
+@Suite struct EventTextTests {
+    @Test func charactersAreNotTorn() {
+        var text = EventText(name: "stdout")
+        let bytes = Array("a\u{20AC}b".utf8)
+        #expect(text.line(for: Array(bytes[..<2]))?.data == "a")
+        #expect(text.line(for: Array(bytes[2..<3])) == nil)
+        #expect(text.line(for: Array(bytes[3...]))?.data == "\u{20AC}b")
+        #expect(text.lastLine() == nil)
+    }
+
+    @Test func otherBytesAreBase64() {
+        var text = EventText(name: "stderr")
+        let line = text.line(for: [0xFF, 0x00, 0x80])
+        #expect(line?.data == nil)
+        #expect(line?.base64 == "/wCA")
+        #expect(text.line(for: [0xE2, 0x82]) == nil)
+        #expect(text.lastLine()?.base64 == "4oI=")
+    }
+}
+
+@Suite struct PolicySourceTests {
+    @Test func filesAreToldFromNames() {
+        #expect(!PolicySource(text: "python").isFile)
+        #expect(PolicySource(text: "mine.yaml").isFile)
+        #expect(PolicySource(text: "./mine").isFile)
+        #expect(PolicySource(text: "/etc/p/mine.yaml").name == "mine")
+        #expect(PolicySource(text: "./mine").name == "mine")
+    }
+}
