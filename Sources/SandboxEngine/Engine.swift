@@ -192,7 +192,7 @@ package final class Engine {
             .sorted { $0.number < $1.number }
             .map { run in
                 RunSummary(
-                    id: run.id, policy: run.plan.policy, program: run.plan.argv.first ?? "",
+                    id: run.id, policy: run.plan.policy, program: (run.plan.argv.first ?? "").shown,
                     state: run.machine.name, ageMilliseconds: run.arrivedAt.milliseconds(until: now))
             }
     }

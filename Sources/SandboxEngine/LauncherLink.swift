@@ -49,7 +49,8 @@ package final class LauncherLink {
         NIOPipeBootstrap(group: loop)
             // Each read is one message; the launcher's messages are bounded by this.
             .channelOption(
-                ChannelOptions.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: LauncherEvent.maximumBytes)
+                ChannelOptions.recvAllocator,
+                value: FixedSizeRecvByteBufferAllocator(capacity: LauncherEvent.maximumBytes)
             )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -72,6 +73,7 @@ package final class LauncherLink {
         onEnd = nil
         isGone = true
         channel?.close(promise: nil)
+        shutdown(socket.number, Int32(SHUT_RDWR))
     }
 
     /// Sends a command. Takes over the descriptors and closes them, whatever happens.
@@ -134,7 +136,7 @@ package final class LauncherLink {
     fileprivate func end(_ reason: String) {
         guard !isGone else { return }
         isGone = true
-        for message in queue.dropFirst(0) { closeAll(message.descriptors) }
+        for message in queue { closeAll(message.descriptors) }
         queue = []
         queuedBytes = 0
         // Not from within a caller's send: it is in the middle of changing the runs that this ends.

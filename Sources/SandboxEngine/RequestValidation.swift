@@ -84,7 +84,8 @@ package enum RequestValidation {
         let isDigit = { (byte: UInt8) in (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
         guard let first = name.utf8.first else { throw ServiceError(.invalidRequest, "a variable's name is empty") }
         guard isFirst(first), name.utf8.allSatisfy({ isFirst($0) || isDigit($0) }) else {
-            throw ServiceError(.invalidRequest, "variable name '\(name.shown)' is not of the form [A-Za-z_][A-Za-z0-9_]*")
+            throw ServiceError(
+                .invalidRequest, "variable name '\(name.shown)' is not of the form [A-Za-z_][A-Za-z0-9_]*")
         }
     }
 
