@@ -1,0 +1,293 @@
+import LaunchPlan
+package import LinuxSystem
+package import Logging
+package import NIOCore
+package import SandboxModel
+package import SandboxPolicy
+
+/// A connected client, as the kernel named it when it connected.
+package final class Client {
+    package let peer: PeerIdentity
+    let number: UInt32
+    var runs = 0
+    var hasLeft = false
+
+    init(number: UInt32, peer: PeerIdentity) {
+        self.number = number
+        self.peer = peer
+    }
+}
+
+/// How many of everything the daemon serves at once.
+package struct EngineLimits: Sendable {
+    package var runs = 1024
+    package var connections = 256
+    package var runsPerConnection = 64
+
+    package init() {}
+}
+
+/// All runs: takes requests, asks the launcher, and routes what the launcher says. Confined to the loop.
+package final class Engine {
+    package let loop: any EventLoop
+    package let policies: PolicySet
+    let launcher: LauncherLink
+    let monitor: ReadinessMonitor
+    let log: Logger
+    private let limits: EngineLimits
+    private var runs: [UInt64: Run] = [:]
+    private var numbers: [String: UInt64] = [:]
+    private var clients: [UInt32: Client] = [:]
+    private var nextRun: UInt64 = 1
+    private var nextClient: UInt32 = 1
+    private var isDraining = false
+    private var compiled: [String: CompiledPolicy] = [:]
+
+    /// Called when the launcher is gone and every run has ended as `lost`.
+    package var onLauncherGone: () -> Void = {}
+    /// Called when the last run has ended while the engine is draining.
+    package var onDrained: () -> Void = {}
+
+    package init(
+        loop: any EventLoop, policies: PolicySet, launcher: LauncherLink, limits: EngineLimits = EngineLimits(),
+        log: Logger
+    ) throws(SystemError) {
+        self.loop = loop
+        self.policies = policies
+        self.launcher = launcher
+        self.limits = limits
+        self.log = log
+        monitor = try ReadinessMonitor(loop: loop)
+        for name in policies.names { compiled[name] = policies[name]?.compiled() }
+        launcher.onEvent = { [weak self] event in self?.received(event) }
+        launcher.onEnd = { [weak self] reason in self?.launcherEnded(reason) }
+        try launcher.start()
+    }
+
+    package var runCount: Int { runs.count }
+
+    // MARK: - Clients
+
+    /// Admits the peer of a connected socket, which stays the caller's.
+    package func admit(socket: Int32) throws(ServiceError) -> Client {
+        guard clients.count < limits.connections else { throw overloaded("connections", limits.connections) }
+        do throws(SystemError) {
+            let peer = try PeerIdentity(ofPeerAt: socket)
+            let copy = try duplicateDescriptor(socket)
+            while clients[nextClient] != nil || nextClient == 0 { nextClient &+= 1 }
+            let client = Client(number: nextClient, peer: peer)
+            nextClient &+= 1
+            clients[client.number] = client
+            launcher.send(.admit(client: client.number), descriptors: [copy.release()])
+            return client
+        } catch {
+            throw ServiceError(.overloaded, "\(error)", category: .temporary)
+        }
+    }
+
+    /// The client's connection has ended. Its runs must have been abandoned before.
+    package func leave(_ client: Client) {
+        client.hasLeft = true
+        dismissIfDone(client)
+    }
+
+    private func dismissIfDone(_ client: Client) {
+        guard client.hasLeft, client.runs == 0, clients.removeValue(forKey: client.number) != nil else { return }
+        launcher.send(.dismiss(client: client.number))
+    }
+
+    // MARK: - Requests
+
+    /// What became of a request that was not an error.
+    package enum Started {
+        case running(Run)
+        /// The policy refused it.
+        case denied(RunResult)
+    }
+
+    /// Checks a request and asks the launcher for it. Every argument is untrusted.
+    package func start(
+        _ request: RunRequest, channel: UInt32, window: UInt32?, client: Client, owner: any RunOwner
+    ) throws(ServiceError) -> Started {
+        let arrivedAt = monotonicNanoseconds()
+        try checkCapacity(client)
+        try RequestValidation.check(request)
+        let name = request.policy ?? "default"
+        guard let policy = policies[name], let maximum = compiled[name]?.maximum else {
+            let names = policies.names.sorted().joined(separator: ", ")
+            throw ServiceError(.unknownPolicy, "no policy '\(name.shown)'; there are \(names)")
+        }
+        let inForce = try policy.narrowed(by: request.limits)
+        let id = runIdentifier()
+        if let denial = denial(request, policy) {
+            log.info("denied", metadata: ["run": "\(id)", "policy": "\(name)", "uid": "\(client.peer.uid)"])
+            let message = "policy '\(name)' (\(denial.rule)) refused \(denial.subject.shown)"
+            return .denied(
+                RunResult(
+                    id: id, policy: name, outcome: Outcome(reason: .denied, message: message), limits: inForce,
+                    denials: [denial]))
+        }
+        let environment = (try? policy.environment(requested: request.environment)) ?? []
+        try RequestValidation.checkLength(argv: request.argv, environment: environment)
+        let plan = LaunchRequest(
+            run: nextRun, policy: name, client: client.number, workspace: request.workspace,
+            cwd: request.cwd ?? ".", argv: request.argv, environment: environment,
+            limits: LaunchLimits(inForce, maximum: maximum), terminal: request.terminal != nil)
+        nextRun += 1
+        return .running(
+            try launch(plan, request, inForce, id: id, channel, window, client, owner, arrivedAt: arrivedAt))
+    }
+
+    private func launch(
+        _ plan: LaunchRequest, _ request: RunRequest, _ inForce: Limits, id: String, _ channel: UInt32,
+        _ window: UInt32?, _ client: Client, _ owner: any RunOwner, arrivedAt: UInt64
+    ) throws(ServiceError) -> Run {
+        let streams: RunStreams
+        let descriptors: [Int32]
+        do throws(SystemError) {
+            (streams, descriptors) = try RunStreams.create(request, loop: loop, monitor: monitor)
+        } catch {
+            throw ServiceError(.overloaded, "\(error)", category: .temporary, retryAfterMilliseconds: 100)
+        }
+        let run = Run(
+            id: id, number: plan.run, channel: channel, client: client, plan: plan, limits: inForce, window: window,
+            arrivedAt: arrivedAt, streams: streams, owner: owner, engine: self)
+        run.onEnd = { [weak self, unowned run] verdict in self?.ended(run, verdict) }
+        runs[plan.run] = run
+        numbers[id] = plan.run
+        client.runs += 1
+        launcher.send(.launch(plan), descriptors: descriptors)
+        run.wasSent()
+        return run
+    }
+
+    private func checkCapacity(_ client: Client) throws(ServiceError) {
+        if isDraining { throw ServiceError(.draining, "sandboxd is stopping", category: .temporary) }
+        guard client.runs < limits.runsPerConnection else {
+            throw overloaded("runs on this connection", limits.runsPerConnection)
+        }
+        guard runs.count < limits.runs, !launcher.isCongested else { throw overloaded("runs", limits.runs) }
+    }
+
+    private func overloaded(_ what: String, _ most: Int) -> ServiceError {
+        ServiceError(
+            .overloaded, "the maximum of \(most) \(what) is reached", category: .temporary,
+            retryAfterMilliseconds: 100)
+    }
+
+    private func denial(_ request: RunRequest, _ policy: Policy) -> Denial? {
+        if case .denied(let denial) = policy.judge(argv: request.argv) { return denial }
+        do throws(EnvironmentRefusal) {
+            _ = try policy.environment(requested: request.environment)
+            return nil
+        } catch {
+            return error.denial
+        }
+    }
+
+    /// The runs that a client may see: its user's, all for root.
+    package func list(for client: Client) -> [RunSummary] {
+        let now = monotonicNanoseconds()
+        return runs.values.filter { isVisible($0, to: client) }
+            .sorted { $0.number < $1.number }
+            .map { run in
+                RunSummary(
+                    id: run.id, policy: run.plan.policy, program: (run.plan.argv.first ?? "").shown,
+                    state: run.machine.name, ageMilliseconds: run.arrivedAt.milliseconds(until: now))
+            }
+    }
+
+    /// Ends a run of the client's user by id. A run of somebody else is as unknown as one that never was.
+    package func kill(id: String, for client: Client) throws(ServiceError) {
+        guard let number = numbers[id], let run = runs[number], isVisible(run, to: client) else {
+            throw ServiceError(.unknownRun, "no run '\(id.shown)'")
+        }
+        run.cancel()
+    }
+
+    private func isVisible(_ run: Run, to client: Client) -> Bool {
+        client.peer.uid == 0 || client.peer.uid == run.client.peer.uid
+    }
+
+    // MARK: - The end
+
+    /// Takes no more runs and cancels those that are alive; `onDrained` follows.
+    package func drain() {
+        isDraining = true
+        for run in runs.values { run.cancel() }
+        if runs.isEmpty { onDrained() }
+    }
+
+    /// Lets go of the launcher and of the watching thread.
+    package func stop() {
+        launcher.stop()
+        monitor.stop()
+    }
+
+    private func received(_ event: LauncherEvent) {
+        switch event {
+        case .started(let number, let at): runs[number]?.handle(.started(at: at))
+        case .failed(let number, let failure): runs[number]?.handle(.launchFailed(failure))
+        case .finished(let number, let report): runs[number]?.handle(.exited(report))
+        case .sampled(let number, let usage): runs[number]?.handle(.sampled(usage))
+        case .policyReady, .policyRefused, .sealed:
+            log.warning("the launcher answered what was not asked")
+        }
+    }
+
+    private func launcherEnded(_ reason: String) {
+        log.critical("\(reason.shown)")
+        isDraining = true
+        for run in runs.values { run.handle(.launcherGone) }
+        onLauncherGone()
+    }
+
+    private func ended(_ run: Run, _ verdict: RunMachine.Verdict) {
+        runs[run.number] = nil
+        numbers[run.id] = nil
+        run.client.runs -= 1
+        dismissIfDone(run.client)
+        var metadata: Logger.Metadata = [
+            "run": "\(run.id)", "policy": "\(run.plan.policy)", "uid": "\(run.client.peer.uid)",
+        ]
+        switch verdict {
+        case .ended(let outcome, _): metadata["reason"] = "\(outcome.reason.rawValue)"
+        case .notStarted(let failure):
+            metadata["reason"] = "not_started"
+            metadata["stage"] = "\(failure.stage.name)"
+            metadata["errno"] = "\(errnoName(failure.errno))"
+        }
+        log.info("ended", metadata: metadata)
+        if isDraining, runs.isEmpty { onDrained() }
+    }
+}
+
+/// 128 random bits from the kernel, in hexadecimal: who does not know a run's id cannot name it.
+private func runIdentifier() -> String {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<2).map { _ in
+        let digits = String(generator.next(), radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }.joined()
+}
+
+extension LaunchLimits {
+    /// What the launcher applies, out of the limits in force, never above what the policy told it to accept.
+    init(_ limits: Limits, maximum: LaunchLimits) {
+        self.init(
+            memoryBytes: min(limits.memoryBytes ?? maximum.memoryBytes, maximum.memoryBytes),
+            cpuMillicores: maximum.cpuMillicores, processes: maximum.processes, openFiles: maximum.openFiles,
+            fileSizeBytes: min(limits.fileSizeBytes ?? maximum.fileSizeBytes, maximum.fileSizeBytes),
+            cpuSeconds: maximum.cpuSeconds)
+        if let cpus = limits.cpus, cpus.isFinite, cpus > 0 {
+            cpuMillicores = UInt32(max(1, min((cpus * 1000).rounded(), Double(maximum.cpuMillicores))))
+        }
+        if let wanted = limits.processes { processes = UInt32(clamping: min(wanted, UInt64(maximum.processes))) }
+        if let wanted = limits.openFiles { openFiles = UInt32(clamping: min(wanted, UInt64(maximum.openFiles))) }
+        if let milliseconds = limits.cpuMilliseconds {
+            // A backstop per process, one second above what is watched for the whole tree.
+            let seconds = milliseconds / 1000 + (milliseconds % 1000 == 0 ? 1 : 2)
+            cpuSeconds = min(seconds, maximum.cpuSeconds ?? .max)
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import Glibc
+package import LaunchPlan
+import LinuxSystem
+package import SandboxModel
+
+extension ServiceError {
+    /// What a failed launch means to the caller: one of the errors that it can act on, or `launchFailed` with the stage.
+    package init(_ failure: LaunchFailure, request: LaunchRequest) {
+        let program = (request.argv.first ?? "").shown
+        let workspace = (request.workspace ?? failure.subject).shown
+        let name = errnoName(failure.errno)
+        func error(_ code: Code, _ message: String) -> ServiceError {
+            ServiceError(code, message, stage: failure.stage.name)
+        }
+        switch (failure.stage, failure.errno) {
+        case (.commandExecute, ENOENT):
+            self =
+                program.contains("/")
+                ? error(.programNotFound, "no program '\(program)' in the sandbox")
+                : error(.programNotFound, "no program '\(program)' in the sandbox's \(request.searchPath)")
+        case (.commandExecute, E2BIG):
+            self = error(.argumentsTooLong, "failed to execute '\(program)': E2BIG")
+        case (.commandExecute, EACCES), (.commandExecute, ENOEXEC), (.commandExecute, EPERM),
+            (.commandExecute, ENOTDIR), (.commandExecute, EISDIR), (.commandExecute, ELOOP),
+            (.commandExecute, EINVAL), (.commandExecute, ELIBBAD), (.commandExecute, ETXTBSY):
+            self = error(.programNotExecutable, "program '\(program)' is not executable in the sandbox: \(name)")
+        case (.workspaceOpen, ENOENT):
+            self = error(.workspaceNotFound, "failed to open workspace \(workspace): ENOENT")
+        case (.workspaceOpen, ENOTDIR), (.workspaceType, _):
+            self = error(.workspaceNotDirectory, "workspace \(workspace) is not a directory")
+        case (.workspaceOpen, EACCES), (.workspaceOpen, ELOOP), (.workspaceOpen, EXDEV), (.workspaceOpen, EPERM):
+            self = error(.workspaceDenied, "failed to open workspace \(workspace): \(name)")
+        case (.workspaceAccess, _):
+            self = error(.workspaceDenied, "the caller may not use workspace \(workspace)\(failure.reason)")
+        case (.workspaceRoots, _):
+            self = error(
+                .workspaceDenied,
+                "workspace \(workspace) is outside the roots of policy '\(request.policy)'\(failure.reason)")
+        case (.commandDirectory, _):
+            self = error(.cwdNotFound, "failed to enter \(request.cwd.shown) in the sandbox\(failure.reason)")
+        default:
+            self = error(.launchFailed, "failed to \(failure.stage.words)\(failure.detail)\(failure.reason)")
+        }
+    }
+}
+
+extension LaunchFailure {
+    /// ": EACCES", or nothing where no system call failed.
+    fileprivate var reason: String { errno == 0 ? "" : ": \(errnoName(errno))" }
+    fileprivate var detail: String { subject.isEmpty ? "" : ": \(subject.shown)" }
+}
+
+extension LaunchRequest {
+    /// "PATH /usr/bin:/bin", for the message about a program that is in none of it.
+    fileprivate var searchPath: String {
+        let prefix = "PATH="
+        guard let entry = environment.first(where: { $0.hasPrefix(prefix) }) else { return "PATH" }
+        return "PATH \(entry.dropFirst(prefix.count))".shown
+    }
+}
+
+extension LaunchStage {
+    /// The step as the verb and object of "failed to ...".
+    package var words: String {
+        switch self {
+        case .refused: "get the launcher's consent"
+        case .client: "find the client"
+        case .identity: "take the caller's identity"
+        case .workspaceOpen: "open the workspace"
+        case .workspaceAccess: "check access to the workspace"
+        case .workspaceRoots: "compare the workspace with the policy's roots"
+        case .workspaceType: "use the workspace as a directory"
+        case .descriptors: "receive the descriptors"
+        case .cgroup: "set up the cgroup"
+        case .idMap: "make the id map"
+        case .workspaceMount: "prepare the workspace's mount"
+        case .template: "build the policy's file system"
+        case .seccompCompile: "compile the system call filter"
+        case .clone: "create the sandbox's process"
+        case .maps: "write the id maps"
+        case .attach: "attach the sandbox"
+        case .handOver: "hand the run over to the sandbox"
+        case .slots: "find a free slot"
+        case .initReceive: "receive the plan in the sandbox"
+        case .initIdentity: "take the sandbox's identity"
+        case .initCgroupNamespace: "create the cgroup namespace"
+        case .initHostname: "set the host name"
+        case .initLoopback: "bring up loopback"
+        case .mountProc: "mount /proc"
+        case .mountPts: "mount /dev/pts"
+        case .mountTmp: "mount /tmp"
+        case .mountShm: "mount /dev/shm"
+        case .maskProc: "cover parts of /proc"
+        case .mountWorkspace: "mount the workspace"
+        case .commandFork: "fork the command's process"
+        case .commandSession: "create the command's session"
+        case .commandTerminal: "set the controlling terminal"
+        case .commandCapabilities: "drop the command's capabilities"
+        case .commandIdentity: "take the command's identity"
+        case .commandNoNewPrivileges: "set no_new_privs"
+        case .commandLandlock: "enforce Landlock"
+        case .commandSeccomp: "install the system call filter"
+        case .commandReceive: "receive the request in the sandbox"
+        case .commandDescriptors: "place the command's descriptors"
+        case .commandLimits: "set the command's limits"
+        case .commandDirectory: "enter the start directory"
+        case .commandExecute: "execute the command"
+        }
+    }
+}

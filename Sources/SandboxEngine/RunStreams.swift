@@ -1,0 +1,59 @@
+import Glibc
+import LinuxSystem
+import NIOCore
+import SandboxModel
+
+/// sandboxd's ends of a run's standard streams. A terminal has no standard error of its own.
+struct RunStreams {
+    var stdin: InputStream?
+    var stdout: OutputStream?
+    var stderr: OutputStream?
+
+    func close() {
+        stdin?.close()
+        stdout?.close()
+        stderr?.close()
+    }
+
+    /// Creates them, and the three descriptors for the launcher, which are the caller's to close.
+    static func create(
+        _ request: RunRequest, loop: any EventLoop, monitor: ReadinessMonitor
+    ) throws(SystemError) -> (RunStreams, forCommand: [Int32]) {
+        if let size = request.terminal { return try terminal(size, loop: loop, monitor: monitor) }
+        var streams = RunStreams()
+        var input: OwnedDescriptor
+        if request.stdin {
+            let (reading, writing) = try DescriptorPair.pipe().release()
+            input = OwnedDescriptor(owning: reading)
+            streams.stdin = try InputStream(
+                descriptor: OwnedDescriptor(owning: writing), isTerminal: false, monitor: monitor)
+        } else {
+            input = OwnedDescriptor(
+                owning: try system("open", "/dev/null") { open("/dev/null", O_RDONLY | O_CLOEXEC) })
+        }
+        let output = try DescriptorPair.pipe().release()
+        let outputEnd = OwnedDescriptor(owning: output.second)
+        streams.stdout = try OutputStream(
+            descriptor: OwnedDescriptor(owning: output.first), loop: loop, monitor: monitor)
+        let errors = try DescriptorPair.pipe().release()
+        let errorEnd = OwnedDescriptor(owning: errors.second)
+        streams.stderr = try OutputStream(
+            descriptor: OwnedDescriptor(owning: errors.first), loop: loop, monitor: monitor)
+        return (streams, [input.release(), outputEnd.release(), errorEnd.release()])
+    }
+
+    private static func terminal(
+        _ size: TerminalSize, loop: any EventLoop, monitor: ReadinessMonitor
+    ) throws(SystemError) -> (RunStreams, forCommand: [Int32]) {
+        let terminal = try Terminal(columns: size.columns, rows: size.rows)
+        var streams = RunStreams()
+        streams.stdin = try InputStream(
+            descriptor: try terminal.master.duplicate(), isTerminal: true, monitor: monitor)
+        streams.stdout = try OutputStream(
+            descriptor: try terminal.master.duplicate(), loop: loop, monitor: monitor)
+        let first = try terminal.terminal.duplicate()
+        let second = try terminal.terminal.duplicate()
+        let third = try terminal.terminal.duplicate()
+        return (streams, [first.release(), second.release(), third.release()])
+    }
+}

@@ -1,0 +1,92 @@
+package import Logging
+package import NIOCore
+import NIOPosix
+package import SandboxEngine
+package import SandboxModel
+
+/// The listening socket and its connections. Confined to the loop.
+package final class Server {
+    private let engine: Engine
+    private let log: Logger
+    private let loop: any EventLoop
+    private var listener: (any Channel)?
+    private var connections: [ObjectIdentifier: Connection] = [:]
+    private var isStopping = false
+
+    /// Called when a connection has ended and no other is left.
+    package var onLastConnectionEnded: () -> Void = {}
+
+    package init(engine: Engine, log: Logger) {
+        self.engine = engine
+        self.log = log
+        loop = engine.loop
+    }
+
+    /// Accepts connections from a socket that is bound; takes it over.
+    package func listen(on descriptor: Int32) -> EventLoopFuture<Void> {
+        let server = NIOLoopBound(self, eventLoop: loop)
+        return ServerBootstrap(group: loop)
+            .serverChannelOption(ChannelOptions.backlog, value: 512)
+            .childChannelOption(
+                ChannelOptions.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try server.value.prepare(channel) }
+            }
+            .withBoundSocket(descriptor)
+            .map { server.value.listener = $0 }
+    }
+
+    /// Serves a socket that is connected already; takes it over.
+    package func serve(connected descriptor: Int32) -> EventLoopFuture<Void> {
+        let server = NIOLoopBound(self, eventLoop: loop)
+        return ClientBootstrap(group: loop)
+            .channelOption(ChannelOptions.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try server.value.prepare(channel) }
+            }
+            .withConnectedSocket(descriptor)
+            .map { _ in }
+    }
+
+    private func prepare(_ channel: any Channel) throws {
+        let frames = FrameHandler()
+        let connection = Connection(engine: engine, frames: frames, log: log)
+        try channel.pipeline.syncOperations.addHandlers([frames, connection] as [any ChannelHandler])
+        connections[ObjectIdentifier(connection)] = connection
+        channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in
+            guard let self else { return }
+            connections[ObjectIdentifier(connection)] = nil
+            if connections.isEmpty { onLastConnectionEnded() }
+        }
+    }
+
+    /// Stops accepting, cancels all runs, and calls `then` once: when every run has ended and its result has been sent,
+    /// or after `time`. Clients are told the reason.
+    package func stop(within time: TimeAmount, because reason: ServiceError, then: @escaping () -> Void) {
+        guard !isStopping else { return }
+        isStopping = true
+        listener?.close(promise: nil)
+        listener = nil
+        let done = Once(then)
+        engine.onDrained = { [self] in
+            onLastConnectionEnded = { done.run() }
+            guard !connections.isEmpty else { return done.run() }
+            for connection in connections.values { connection.close(with: reason) }
+        }
+        loop.assumeIsolated().scheduleTask(in: time) { done.run() }
+        engine.drain()
+    }
+
+    private final class Once {
+        private var body: (() -> Void)?
+
+        init(_ body: @escaping () -> Void) { self.body = body }
+
+        func run() {
+            let body = self.body
+            self.body = nil
+            body?()
+        }
+    }
+}
