@@ -1,9 +1,10 @@
 # Two commands are all that a newcomer needs: `make run` and `make test`. Both install what is missing.
 SHELL := /bin/bash
 SWIFT ?= swift
-# The Swift runtime is linked in, so that the programs need no toolchain where they run.
-RELEASE := -c release --static-swift-stdlib
 PRODUCTS := .build/release
+# The Swift runtime is linked into these, so that they need no toolchain where they run. sandbox-init has no runtime, and
+# the compiler finds no Embedded Swift when it is told to link one in, so it is built by itself.
+PROGRAMS := sandboxd sandbox-launcher sandboxctl example-agent sandbox-bench
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Debian packages: what the Swift toolchain links with, the one C library of ours, and what demo and tests start.
@@ -26,7 +27,10 @@ test: packages
 	$(SWIFT) test --skip-build --disable-xctest
 
 build: packages
-	$(SWIFT) build $(RELEASE)
+	$(SWIFT) build -c release --product sandbox-init
+	@set -e; for p in $(PROGRAMS); do \
+	    echo "$(SWIFT) build -c release --static-swift-stdlib --product $$p"; \
+	    $(SWIFT) build -c release --static-swift-stdlib --product $$p; done
 
 packages:
 	@missing=$$(for p in $(PACKAGES); do \

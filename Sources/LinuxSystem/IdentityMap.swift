@@ -14,7 +14,7 @@ package enum IdentityMap {
         let pid = try system("create a user namespace") {
             sandbox_clone_sleeper(Namespaces.user.cloneFlags, &pidfd)
         }
-        let sleeper = ChildProcess(pid: pid, pidfd: OwnedDescriptor(owning: pidfd))
+        let sleeper = ForkedChild(pid: pid, pidfd: OwnedDescriptor(owning: pidfd))
         defer { sleeper.killAndReap() }
         try write(
             uids: "\(caller.uid) \(sandbox.uid) 1\n", gids: "\(caller.gid) \(sandbox.gid) 1\n", of: pid, proc: proc)

@@ -53,7 +53,7 @@ struct LaunchSequence {
     /// pid 1, born in the policy's template. This process is in the template's namespace only for the clone.
     private func spawn(
         initSocket: Int32, commandSocket: Int32, group: any ControlGroup
-    ) throws(LaunchFailure) -> ChildProcess {
+    ) throws(LaunchFailure) -> ForkedChild {
         let namespaces: Namespaces = [.user, .mount, .pid, .network, .ipc, .uts]
         var spawn = sandbox_init_spawn(
             executable: host.initExecutable.number, init_socket: initSocket, command_socket: commandSocket,
@@ -66,10 +66,10 @@ struct LaunchSequence {
         // A root process that is lost in a tenant's view of the file system must not go on.
         guard (try? MountNamespace.enter(host.home)) != nil else { fatalError("failed to return to the host's mounts") }
         guard pid > 0 else {
-            if pidfd >= 0 { ChildProcess(pid: 0, pidfd: OwnedDescriptor(owning: pidfd)).killAndReap() }
+            if pidfd >= 0 { ForkedChild(pid: 0, pidfd: OwnedDescriptor(owning: pidfd)).killAndReap() }
             throw LaunchFailure(.clone, errno: code, stage == 1 ? "clone3" : "execute sandbox-init")
         }
-        return ChildProcess(pid: pid, pidfd: OwnedDescriptor(owning: pidfd))
+        return ForkedChild(pid: pid, pidfd: OwnedDescriptor(owning: pidfd))
     }
 
     /// The sandbox's two users: 0 and 1000 inside, two numbers of nobody else's outside.

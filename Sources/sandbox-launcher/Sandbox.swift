@@ -9,7 +9,7 @@ final class Sandbox {
     let request: LaunchRequest
     let slot: IdentitySlot
     let group: any ControlGroup
-    let process: ChildProcess
+    let process: ForkedChild
     /// pid 1's socket; its reports come here.
     let socket: OwnedDescriptor
 
@@ -20,7 +20,7 @@ final class Sandbox {
 
     init(
         run: UInt64, request: LaunchRequest, slot: IdentitySlot, group: any ControlGroup,
-        process: consuming ChildProcess, socket: consuming OwnedDescriptor
+        process: consuming ForkedChild, socket: consuming OwnedDescriptor
     ) {
         self.run = run
         self.request = request

@@ -16,7 +16,7 @@ enum TemplateNamespace {
             let gateWrite = gate.second.number
             // A pid namespace that is thrown away: the template's /proc shows its processes, which is nobody. The kernel
             // wants to see a /proc before a sandbox may mount its own, and this one tells nothing to who uncovers it.
-            let builder = try ChildProcess.fork(namespaces: [.mount, .pid]) {
+            let builder = try ForkedChild.fork(namespaces: [.mount, .pid]) {
                 close(gateWrite)
                 return runBuilder(policy, contents, results: resultsWrite, gate: gateRead)
             }

@@ -95,8 +95,8 @@ struct Sandboxd: ParsableCommand {
         var limit = rlimit()
         let descriptors = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         getrlimit(descriptors, &limit)
-        let most = max(limit.rlim_max, Self.maximumDescriptors)
-        limit = rlimit(rlim_cur: most, rlim_max: most)
+        // The hard limit is the host's word; raising it would need a capability that containers do not have.
+        limit.rlim_cur = min(limit.rlim_max, Self.maximumDescriptors)
         if setrlimit(descriptors, &limit) != 0 {
             throw SystemError("raise the limit on descriptors", errno: errno)
         }

@@ -2,7 +2,7 @@ import CSandbox
 import Glibc
 
 /// A child of this process, by pidfd: no pid is ever guessed, none can be re-used under us.
-package struct ChildProcess: ~Copyable, Sendable {
+package struct ForkedChild: ~Copyable, Sendable {
     package let pid: Int32
     package let pidfd: OwnedDescriptor
 
@@ -16,11 +16,11 @@ package struct ChildProcess: ~Copyable, Sendable {
     /// Only for a process with one thread: the child is a copy of it and goes on in Swift.
     package static func fork(
         namespaces: Namespaces = [], _ body: () -> Int32
-    ) throws(SystemError) -> ChildProcess {
+    ) throws(SystemError) -> ForkedChild {
         var pidfd: Int32 = -1
         let pid = try system("fork") { sandbox_fork(namespaces.cloneFlags, &pidfd) }
         if pid == 0 { _exit(body()) }
-        return ChildProcess(pid: pid, pidfd: OwnedDescriptor(owning: pidfd))
+        return ForkedChild(pid: pid, pidfd: OwnedDescriptor(owning: pidfd))
     }
 
     package borrowing func signal(_ number: Int32) throws(SystemError) {
