@@ -131,6 +131,10 @@ let package = Package(
             name: "LayoutTests", dependencies: ["CInitPlan", "LaunchPlan", "SandboxTestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport", "SandboxWire"],
+            swiftSettings: strict),
+        .testTarget(
             name: "LauncherTests",
             dependencies: [
                 "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",

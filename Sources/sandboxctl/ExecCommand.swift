@@ -27,8 +27,6 @@ struct ExecCommand: AsyncParsableCommand {
     @Flag(help: "Do not say on stderr which rule or limit ended the command.") var quiet = false
     @OptionGroup var service: SocketOption
     @Flag(help: "Start a private sandboxd for this call.") var standalone = false
-    @Option(help: ArgumentHelp("Accept that the host cannot enforce this; with --standalone.", valueName: "name"))
-    var acceptWeaker: [String] = []
     @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.") var command: [String] = []
 
     func validate() throws {
@@ -50,7 +48,7 @@ struct ExecCommand: AsyncParsableCommand {
     var serviceChoice: Service.Choice {
         Service.Choice(
             socket: service.socket, standalone: standalone,
-            policyFile: policySource.flatMap { $0.isFile ? $0.text : nil }, acceptWeaker: acceptWeaker)
+            policyFile: policySource.flatMap { $0.isFile ? $0.text : nil })
     }
 
     func request(stdin: Bool) -> RunRequest {

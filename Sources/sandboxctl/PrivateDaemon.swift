@@ -9,15 +9,15 @@ struct PrivateDaemon: Sendable {
     let descriptor: CInt
 
     /// Starts one. Its stderr is ours, so that what it misses is said in its own words.
-    init(policyFile: String?, acceptWeaker: [String]) throws(ServiceError) {
+    init(policyFile: String?) throws(ServiceError) {
         var ends: [CInt] = [-1, -1]
         guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw ServiceError(.notConnected, "failed to make a socket pair: \(ErrorNumber.current)")
         }
         defer { close(ends[1]) }
-        var arguments = ["sandboxd", "--connection-fd", "3"]
+        // stderr is the command's: only what keeps the call from working is said there.
+        var arguments = ["sandboxd", "--connection-fd", "3", "--log-level", "error"]
         if let policyFile { arguments += ["--policy-file", policyFile] }
-        for name in acceptWeaker { arguments += ["--accept-weaker", name] }
         do throws(ServiceError) {
             process = try Self.spawn(Self.executable(), arguments, connection: ends[1])
         } catch {

@@ -12,7 +12,6 @@ struct Service: Sendable {
         var socket: String?
         var standalone = false
         var policyFile: String?
-        var acceptWeaker: [String] = []
     }
 
     /// A running service, at a given socket or the usual one.
@@ -42,7 +41,7 @@ struct Service: Sendable {
     }
 
     private static func startPrivate(_ choice: Choice) async throws -> Service {
-        let daemon = try PrivateDaemon(policyFile: choice.policyFile, acceptWeaker: choice.acceptWeaker)
+        let daemon = try PrivateDaemon(policyFile: choice.policyFile)
         do {
             return Service(client: try await SandboxClient(descriptor: daemon.descriptor), daemon: daemon)
         } catch let error as ServiceError where error.code == .notConnected {
@@ -57,10 +56,6 @@ extension Service.Choice {
     fileprivate func refuseOperatorsMatters() throws(ServiceError) {
         if let policyFile {
             let text = "the policies of a running service are its operator's: \(policyFile) needs --standalone"
-            throw ServiceError(.invalidRequest, text)
-        }
-        if let name = acceptWeaker.first {
-            let text = "what a running service accepts is its operator's: --accept-weaker \(name) needs --standalone"
             throw ServiceError(.invalidRequest, text)
         }
     }

@@ -1,0 +1,204 @@
+import FoundationEssentials
+import Glibc
+import SandboxModel
+import SandboxTestSupport
+import Testing
+
+/// `sandboxctl exec` as people and scripts use it, through a real service and without one.
+@Suite(.needs(.root), .needs(.cgroup), .serialized)
+struct ExecTests {
+    private static let service = Result { try ServiceFixture() }
+
+    private struct Answer: Decodable {
+        var result: RunResult?
+        var error: ServiceError?
+    }
+
+    /// Runs with a report, which must always be there.
+    private func exec(
+        _ options: [String], _ command: [String], input: String = ""
+    ) throws -> (ran: Ran, result: RunResult?, error: ServiceError?) {
+        let directory = TemporaryDirectory()
+        let report = "\(directory.path)/report.json"
+        let service = try Self.service.get()
+        let ran = try Ran(
+            sandboxctl: ["exec", "--socket", service.socket, "--report", report] + options + ["--"] + command,
+            input: input)
+        let data = Data(try directory.read("report.json").utf8)
+        if let result = try? JSONDecoder().decode(RunResult.self, from: data) { return (ran, result, nil) }
+        return (ran, nil, try JSONDecoder().decode(Answer.self, from: data).error)
+    }
+
+    @Test func `success`() throws {
+        let (ran, result, _) = try exec(["--policy", "python"], ["python3", "-c", "print(6 * 7)"])
+        #expect(ran.status == 0 && ran.output == "42\n" && ran.errors == "")
+        #expect(result?.outcome.reason == .exited && result?.outcome.code == 0)
+        #expect(result?.policy == "python" && result?.backend == "native" && result?.id.count == 32)
+        #expect(result?.usage.memoryPeakBytes ?? 0 > 1 << 20)
+        #expect(result?.usage.stdoutBytes == 3)
+        #expect(result?.limits.memoryBytes == 512 << 20)
+    }
+
+    @Test func `a status of the command's own`() throws {
+        let (ran, result, _) = try exec([], ["sh", "-c", "echo out; echo err >&2; exit 3"])
+        #expect(ran.status == 3 && ran.output == "out\n" && ran.errors == "err\n")
+        #expect(result?.outcome.code == 3)
+    }
+
+    @Test func `a signal`() throws {
+        let (ran, result, _) = try exec(
+            ["--policy", "python"], ["python3", "-c", "import os; os.kill(os.getpid(), 11)"])
+        #expect(ran.status == 139)
+        #expect(result?.outcome.reason == .signaled && result?.outcome.signal == 11)
+    }
+
+    @Test func `wall, idle and CPU timeouts`() throws {
+        let wall = try exec(["--timeout", "200ms"], ["sleep", "30"])
+        #expect(wall.ran.status == 124 && wall.result?.outcome.reason == .wallTimeout)
+        #expect(wall.result?.outcome.limit == 200 && wall.result?.outcome.observed ?? 0 >= 200)
+        #expect(wall.ran.errors.contains("wall_timeout"))
+        let idle = try exec(["--idle", "200ms"], ["sh", "-c", "echo once; sleep 30"])
+        #expect(idle.ran.status == 124 && idle.result?.outcome.reason == .idleTimeout && idle.ran.output == "once\n")
+        // Two processes share the second of CPU time.
+        let cpu = try exec(["--cpu-time", "500ms"], ["sh", "-c", "(while :; do :; done) & while :; do :; done"])
+        #expect(cpu.ran.status == 124 && cpu.result?.outcome.reason == .cpuTimeout)
+        #expect(cpu.result?.outcome.observed ?? 0 >= 500)
+    }
+
+    @Test func `memory limit`() throws {
+        let (ran, result, _) = try exec(
+            ["--policy", "python", "--memory", "64MiB"], ["python3", "-c", "x = bytearray(200 << 20)"])
+        #expect(ran.status == 137 && result?.outcome.reason == .memoryLimit)
+        #expect(result?.outcome.limit == 64 << 20 && result?.outcome.observed ?? 0 > 60 << 20)
+    }
+
+    @Test func `output limit, in sum over both streams`() throws {
+        let (ran, result, _) = try exec(["--output", "100KiB"], ["sh", "-c", "yes >&2 & yes"])
+        #expect(result?.outcome.reason == .outputLimit && result?.outcome.limit == 100 << 10)
+        #expect(ran.status == 141)
+        #expect(ran.output.utf8.count + ran.errors.utf8.count <= (100 << 10) + 300)
+        #expect(result?.usage.stdoutTruncated == true || result?.usage.stderrTruncated == true)
+    }
+
+    @Test func `file size and processes`() throws {
+        let file = try exec(["--file-size", "1MiB"], ["python3", "-c", "open('f', 'wb').write(b'x' * (2 << 20))"])
+        // Python ignores SIGXFSZ and sees EFBIG.
+        #expect(file.ran.status == 1 && file.ran.errors.contains("File too large"))
+        let signal = try exec(["--file-size", "1MiB"], ["sh", "-c", "exec head -c 2000000 /dev/zero > f"])
+        #expect(signal.ran.status == 153 && signal.result?.outcome.reason == .fileSizeLimit)
+        let processes = try exec(
+            ["--processes", "5"], ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait"])
+        #expect(processes.result?.limitsHit.first?.limit == "processes")
+    }
+
+    @Test func `a program that is not there, or cannot be executed`() throws {
+        let missing = try exec([], ["no-such-program"])
+        #expect(missing.ran.status == 127 && missing.error?.code == .programNotFound)
+        #expect(missing.error?.message.contains("no-such-program") == true)
+        let plain = try exec([], ["/etc/passwd"])
+        #expect(plain.ran.status == 126 && plain.error?.code == .programNotExecutable)
+        let directory = try exec([], ["/usr"])
+        #expect(directory.ran.status == 126)
+    }
+
+    @Test func `denied by a rule, with the rule and what to do instead`() throws {
+        let (ran, result, _) = try exec(["--policy", "python"], ["curl", "https://example.com"])
+        #expect(ran.status == 126 && result?.outcome.reason == .denied)
+        let denial = try #require(result?.denials.first)
+        #expect(denial.kind == .command && denial.rule.hasPrefix("python.yaml:") && denial.hint != nil)
+        let everything = try exec(["--policy", "deny-all"], ["true"])
+        #expect(everything.ran.status == 126 && everything.result?.outcome.reason == .denied)
+        let variable = try exec(["--policy", "shell", "--env", "SECRET=x"], ["true"])
+        #expect(variable.ran.status == 126 && variable.result?.denials.first?.kind == .environment)
+    }
+
+    @Test func `standard input arrives whole, and its end`() throws {
+        let text = String(repeating: "0123456789abcdef\n", count: 100_000)
+        let (ran, _, _) = try exec([], ["sh", "-c", "wc -c; cat"], input: text)
+        #expect(ran.output == "\(text.utf8.count)\n")
+        #expect(try exec([], ["md5sum"], input: text).ran.output == Ran(["/usr/bin/md5sum"], input: text).output)
+        // Never read.
+        #expect(try exec([], ["true"], input: text).ran.status == 0)
+    }
+
+    @Test func `binary output arrives byte for byte`() throws {
+        let (ran, _, _) = try exec(
+            [], ["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' 'x'; printf '\\377' | od -An -tx1"])
+        #expect(ran.output == String(repeating: "x", count: 300_000) + " ff\n")
+    }
+
+    @Test func `environment, start directory and workspace`() throws {
+        let directory = TemporaryDirectory()
+        try directory.makeDirectory("sub")
+        let (ran, _, _) = try exec(
+            ["--workspace", directory.path, "--cwd", "sub", "--env", "A=b c"],
+            ["sh", "-c", "echo \"$A\"; pwd; touch f"])
+        #expect(ran.output == "b c\n/sandbox/workspace/sub\n")
+        #expect(directory.has("sub/f"))
+        #expect(try exec(["--cwd", "no-such"], ["true"]).error?.code == .cwdNotFound)
+    }
+
+    @Test func `a terminal`() throws {
+        let (ran, _, _) = try exec(["--tty"], ["sh", "-c", "tty -s && echo terminal; stty size; echo x > /dev/tty"])
+        #expect(ran.output.hasPrefix("terminal\r\n") && ran.output.hasSuffix("x\r\n"))
+    }
+
+    @Test func `JSON lines`() throws {
+        let service = try Self.service.get()
+        let ran = try Ran(
+            sandboxctl: ["exec", "--socket", service.socket, "--json", "--", "sh", "-c", "echo hi; exit 4"])
+        #expect(ran.status == 4)
+        let events = try ran.output.split(separator: "\n").map { line in
+            try JSONDecoder().decode([String: AnyValue].self, from: Data(line.utf8))
+        }
+        #expect(events.compactMap { $0["event"]?.text } == ["started", "stdout", "result"])
+        #expect(events[1]["data"]?.text == "hi\n")
+    }
+
+    @Test func `a private daemon for one call, which leaves nothing behind`() throws {
+        let before = try Self.sandboxdProcesses()
+        let ran = try Ran(sandboxctl: ["exec", "--standalone", "--", "sh", "-c", "echo alone; id -u"])
+        #expect(ran.status == 0 && ran.output == "alone\n1000\n" && ran.errors == "")
+        #expect(try Self.sandboxdProcesses() == before)
+    }
+
+    @Test func `without a service the default is a private daemon`() throws {
+        let ran = try Ran(
+            [BuiltProducts.path("sandboxctl"), "exec", "--", "echo", "hello"],
+            environment: ["PATH=/usr/bin", "SANDBOXD_SOCKET=/nonexistent/sandboxd.sock"])
+        #expect(ran.status == 0 && ran.output == "hello\n")
+    }
+
+    @Test func `a policy file of one's own`() throws {
+        let directory = TemporaryDirectory()
+        try directory.write(
+            "mine.yaml",
+            """
+            version: 1
+            extends: default
+            environment: { set: { MINE: "1" } }
+            limits: { timeout: 5s }
+
+            """)
+        let ran = try Ran(
+            sandboxctl: [
+                "exec", "--standalone", "--policy", "\(directory.path)/mine.yaml", "--", "sh", "-c", "echo $MINE",
+            ])
+        #expect(ran.output == "1\n", "\(ran.errors)")
+        try directory.write("typo.yaml", "version: 1\nextends: default\nlimits: { timout: 5s }\n")
+        let typo = try Ran(
+            sandboxctl: ["exec", "--standalone", "--policy", "\(directory.path)/typo.yaml", "--", "true"])
+        #expect(typo.status == 125 && typo.errors.contains("typo.yaml:3:11") && typo.errors.contains("timeout"))
+    }
+
+    private static func sandboxdProcesses() throws -> Int {
+        try Ran(["/usr/bin/pgrep", "-c", "-x", "sandboxd|sandbox-launch|sandbox-init"]).output.split(separator: "\n")
+            .first.flatMap { Int($0) } ?? 0
+    }
+}
+
+/// A JSON value of which only text matters.
+private struct AnyValue: Decodable {
+    var text: String?
+    init(from decoder: any Decoder) throws { text = try? decoder.singleValueContainer().decode(String.self) }
+}

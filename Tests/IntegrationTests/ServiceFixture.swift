@@ -1,0 +1,89 @@
+import Glibc
+import LinuxSystem
+import SandboxClient
+import SandboxTestSupport
+
+/// A real sandboxd with a launcher, on a socket of its own, for as long as the fixture lives.
+final class ServiceFixture: Sendable {
+    let directory = TemporaryDirectory()
+    let daemon: StartedProgram
+    var socket: String { "\(directory.path)/sandboxd.sock" }
+
+    init(options: [String] = []) throws {
+        let path = "\(directory.path)/sandboxd.sock"
+        daemon = try StartedProgram(
+            [BuiltProducts.path("sandboxd"), "--socket", path, "--log-level", "warning"] + options,
+            descriptors: [0, 1, 2])
+        for _ in 0..<1000 {
+            if let descriptor = Self.connect(path) {
+                close(descriptor)
+                return
+            }
+            usleep(10_000)
+        }
+        throw FixtureError.text("sandboxd does not answer")
+    }
+
+    deinit {
+        kill(daemon.pid, SIGTERM)
+        daemon.wait()
+    }
+
+    /// A connected descriptor, or `nil` when nobody answers.
+    static func connect(_ path: String) -> Int32? {
+        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        if result == 0 { return descriptor }
+        close(descriptor)
+        return nil
+    }
+
+    func client() async throws -> SandboxClient { try await SandboxClient.connect(socket: socket) }
+
+    /// The launcher that this daemon has started.
+    func launcherPid() throws -> Int32 {
+        for entry in try Directory("/proc").entries() {
+            guard let pid = Int32(entry), let status = try? wholeFile("/proc/\(pid)/stat") else { continue }
+            let fields = status.split(separator: " ")
+            if fields.count > 4, fields[1] == "(sandbox-launch)", Int32(fields[3]) == daemon.pid { return pid }
+        }
+        throw FixtureError.text("no launcher")
+    }
+}
+
+enum FixtureError: Error { case text(String) }
+
+/// A program run to its end, with what it wrote.
+struct Ran {
+    var status: Int32
+    var output: String
+    var errors: String
+
+    init(
+        _ arguments: [String], input: String = "", environment: [String] = ["PATH=/usr/bin:/bin", "HOME=/root"]
+    ) throws {
+        let directory = TemporaryDirectory()
+        try directory.write("in", input)
+        let paths = ["in", "out", "err"].map { "\(directory.path)/\($0)" }
+        let standard = [
+            open(paths[0], O_RDONLY | O_CLOEXEC), open(paths[1], O_WRONLY | O_CREAT | O_CLOEXEC, 0o600),
+            open(paths[2], O_WRONLY | O_CREAT | O_CLOEXEC, 0o600),
+        ]
+        defer { for descriptor in standard { close(descriptor) } }
+        status = try StartedProgram(arguments, environment: environment, descriptors: standard).wait()
+        output = try directory.read("out")
+        errors = try directory.read("err")
+    }
+
+    /// `sandboxctl` as built with these tests.
+    init(sandboxctl arguments: [String], input: String = "") throws {
+        try self.init([BuiltProducts.path("sandboxctl")] + arguments, input: input)
+    }
+}
