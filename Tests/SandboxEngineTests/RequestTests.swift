@@ -96,7 +96,9 @@ import Testing
         .init(stage: .workspaceOpen, errno: EXDEV, code: .workspaceDenied, message: "/srv/w: EXDEV"),
         .init(stage: .workspaceAccess, errno: EACCES, code: .workspaceDenied, message: "/srv/w"),
         .init(stage: .workspaceRoots, errno: 0, code: .workspaceDenied, message: "policy 'default'"),
-        .init(stage: .commandDirectory, errno: ENOENT, code: .cwdNotFound, message: "failed to enter sub in the sandbox: ENOENT"),
+        .init(
+            stage: .commandDirectory, errno: ENOENT, code: .cwdNotFound,
+            message: "failed to enter sub in the sandbox: ENOENT"),
         .init(stage: .mountProc, errno: EPERM, code: .launchFailed, message: "failed to mount /proc: thing: EPERM"),
     ]
 

@@ -128,7 +128,7 @@ final class RawClient {
         return try finish(channel)
     }
 
-    /// Reads on to the end of a run; `grant` is credit sent for each output frame.
+    /// Reads on to the next end of a run; `grant` is credit sent on `channel` for each output frame.
     func finish(_ channel: UInt32 = 1, grant: Bool = false) throws -> Ended {
         var ended = Ended()
         while let frame = try frame() {
@@ -140,13 +140,13 @@ final class RawClient {
             case .control:
                 switch try ControlCoding.decode(ServerMessage.self, from: frame.payload) {
                 case .started: ended.started = true
-                case .result(channel, let result):
+                case .result(_, let result):
                     ended.result = result
                     return ended
                 case .error(_, let error):
                     ended.error = error
                     return ended
-                case .hello, .accepted, .result, .runs, .killed: break
+                case .hello, .accepted, .runs, .killed: break
                 }
             }
             if grant, frame.kind == .stdout { send(.credit(channel: channel, bytes: UInt32(frame.payload.count - 4))) }
