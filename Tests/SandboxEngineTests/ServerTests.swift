@@ -185,6 +185,9 @@ import Testing
         let unknown = try client.run(RunRequest(argv: ["true"], policy: "nope")).error
         #expect(unknown?.code == .unknownPolicy)
         #expect(unknown?.message.contains("default") == true)
+        #expect(try client.run(RunRequest(argv: ["forbidden"])).result?.denials.first?.kind == .command)
+        let variable = RunRequest(argv: ["true"], environment: ["LD_PRELOAD": "x"])
+        #expect(try client.run(variable).result?.outcome.reason == .denied)
         #expect(try client.run(RunRequest(argv: ["memory"])).result?.outcome.reason == .memoryLimit)
         let hits = try client.run(RunRequest(argv: ["memory"])).result?.limitsHit
         #expect(hits?.map(\.limit) == ["processes"])
