@@ -119,7 +119,8 @@ let package = Package(
             dependencies: ["SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
             swiftSettings: strict),
         .executableTarget(
-            name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md", "Demo"], swiftSettings: strict),
+            name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md", "Demo"],
+            swiftSettings: strict),
         .executableTarget(
             name: "sandbox-bench", dependencies: ["SandboxClient", "CSandbox", argumentParser], swiftSettings: strict),
 
@@ -150,5 +151,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SandboxctlTests", dependencies: ["sandboxctl", "SandboxModel"], swiftSettings: strict),
+        .testTarget(
+            name: "SandboxEngineTests",
+            dependencies: [
+                "SandboxModel", "SandboxWire", "LaunchPlan", "LinuxSystem", "SandboxPolicy", "SandboxEngine",
+                "SandboxServer", logging, .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + nio,
+            swiftSettings: strict),
     ]
 )

@@ -119,7 +119,11 @@ package final class Engine {
         }
         let inForce = try policy.narrowed(by: request.limits)
         let id = runIdentifier()
-        if let denial = denial(request, policy) {
+        let environment: [String]
+        switch judge(request, policy) {
+        case .success(let allowed): environment = allowed
+        case .failure(let refusal):
+            let denial = refusal.denial
             log.info("denied", metadata: ["run": "\(id)", "policy": "\(name)", "uid": "\(client.peer.uid)"])
             let message = "policy '\(name)' (\(denial.rule)) refused \(denial.subject.shown)"
             return .denied(
@@ -127,7 +131,6 @@ package final class Engine {
                     id: id, policy: name, outcome: Outcome(reason: .denied, message: message), limits: inForce,
                     denials: [denial]))
         }
-        let environment = (try? policy.environment(requested: request.environment)) ?? []
         try RequestValidation.checkLength(argv: request.argv, environment: environment)
         let plan = LaunchRequest(
             run: nextRun, policy: name, client: client.number, workspace: request.workspace,
@@ -175,13 +178,19 @@ package final class Engine {
             retryAfterMilliseconds: 100)
     }
 
-    private func denial(_ request: RunRequest, _ policy: Policy) -> Denial? {
-        if case .denied(let denial) = policy.judge(argv: request.argv) { return denial }
+    private struct Refusal: Error {
+        var denial: Denial
+    }
+
+    /// The command's whole environment, or what the policy refuses: the command first, then a variable.
+    private func judge(_ request: RunRequest, _ policy: Policy) -> Result<[String], Refusal> {
+        if case .denied(let denial) = policy.judge(argv: request.argv) {
+            return .failure(Refusal(denial: denial))
+        }
         do throws(EnvironmentRefusal) {
-            _ = try policy.environment(requested: request.environment)
-            return nil
+            return .success(try policy.environment(requested: request.environment))
         } catch {
-            return error.denial
+            return .failure(Refusal(denial: error.denial))
         }
     }
 

@@ -63,7 +63,7 @@ final class OutputStream {
         if descriptor >= 0 { Glibc.close(descriptor) }
     }
 
-    /// Waits for the first byte without trying to read: the command has not been started yet.
+    /// Waits for the first byte without trying to read: the command has just been started.
     func start() { watch() }
 
     /// Reads as long as there are bytes and demand.

@@ -131,8 +131,6 @@ package final class Run {
     /// The launcher has been asked.
     func wasSent() {
         sentAt = monotonicNanoseconds()
-        streams.stdout?.start()
-        streams.stderr?.start()
     }
 
     func handle(_ event: RunMachine.Event) {
@@ -143,7 +141,10 @@ package final class Run {
 
     private func perform(_ action: RunMachine.Action) {
         switch action {
-        case .announce: owner?.runStarted(channel: channel)
+        case .announce:
+            owner?.runStarted(channel: channel)
+            streams.stdout?.start()
+            streams.stderr?.start()
         case .kill: launcher.send(.kill(run: number))
         case .sample: launcher.send(.sample(run: number))
         case .arm(let clock, let at):
@@ -195,6 +196,8 @@ package final class Run {
     }
 
     private func demand() -> OutputStream.Demand {
+        // The client hears of the start before it gets output, though the pipes may be faster than the launcher.
+        if machine.name == "starting" { return .none }
         if discards { return .discard }
         guard let owner, owner.takesOutput else { return .none }
         guard let credit else { return .bytes(.max) }

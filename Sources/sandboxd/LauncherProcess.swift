@@ -63,6 +63,7 @@ struct LauncherProcess {
         guard poll(&waiting, 1, patience) > 0 else {
             throw StartUpError(.unavailable, "the launcher does not answer")
         }
+        // An error here means the same as the end: nothing but the launcher's death makes one.
         guard let message = try? MessageSocket.receive(from: socket, maximum: LauncherEvent.maximumBytes) else {
             throw StartUpError(.unavailable, "the launcher has ended; its reason is above")
         }

@@ -6,13 +6,15 @@ import SandboxPolicy
 enum PolicyFiles {
     static let defaultDirectory = "/etc/sandboxd/policies"
 
-    /// Reads `directory` (the default one only if it exists) and then the single files; all must be root's.
+    /// Reads `directory` (the default one only if it exists) and then the single files. Those in a directory must be
+    /// root's; a single file was named by root, and whose it is was root's to see.
     static func load(directory: String?, files: [String]) throws -> PolicySet {
         var contents: [(name: String, contents: [UInt8])] = []
         do throws(SystemError) {
-            for path in try paths(in: directory) + files {
-                contents.append((path, try TrustedFile.read(path, ownedByRoot: true)))
+            for path in try paths(in: directory) {
+                contents.append((name(of: path), try TrustedFile.read(path, ownedByRoot: true)))
             }
+            for path in files { contents.append((name(of: path), try TrustedFile.read(path, ownedByRoot: false))) }
         } catch {
             throw StartUpError(.configuration, "\(error)")
         }
@@ -22,6 +24,13 @@ enum PolicyFiles {
         } catch {
             throw StartUpError(.configuration, "\(error)")
         }
+    }
+
+    /// A policy is called as its file is, without the ending.
+    private static func name(of path: String) -> String {
+        let base = path.split(separator: "/").last.map(String.init) ?? path
+        for ending in [".yaml", ".yml"] where base.hasSuffix(ending) { return String(base.dropLast(ending.count)) }
+        return base
     }
 
     private static func paths(in directory: String?) throws(SystemError) -> [String] {

@@ -95,8 +95,10 @@ struct Sandboxd: ParsableCommand {
         var limit = rlimit()
         let descriptors = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         getrlimit(descriptors, &limit)
-        // The hard limit is the host's word; raising it would need a capability that containers do not have.
-        limit.rlim_cur = min(limit.rlim_max, Self.maximumDescriptors)
+        // Where root may not raise the hard limit (a container), what there is must do.
+        var wanted = rlimit(rlim_cur: Self.maximumDescriptors, rlim_max: max(limit.rlim_max, Self.maximumDescriptors))
+        guard setrlimit(descriptors, &wanted) != 0 else { return }
+        limit.rlim_cur = limit.rlim_max
         if setrlimit(descriptors, &limit) != 0 {
             throw SystemError("raise the limit on descriptors", errno: errno)
         }

@@ -8,11 +8,12 @@ import Testing
 /// Input that means harm or is simply wrong: each gets its answer, and nobody else notices.
 @Suite(.needs(.root), .needs(.cgroup), .serialized)
 struct BadInputTests {
-    private static let service = Result { try ServiceFixture() }
+    private let service: ServiceFixture
+
+    init() throws { service = try ServiceFixture() }
 
     /// Sends bytes after a proper hello and returns everything that comes until the daemon closes the connection.
     private func answer(_ bytes: [UInt8], hello: Bool = true) throws -> (messages: [ServerMessage], closed: Bool) {
-        let service = try Self.service.get()
         let socket = try #require(ServiceFixture.connect(service.socket))
         defer { close(socket) }
         var timeout = timeval(tv_sec: 5, tv_usec: 0)
@@ -70,12 +71,12 @@ struct BadInputTests {
     }
 
     @Test func `the daemon serves on, and its memory stays`() async throws {
-        let client = try await Self.service.get().client()
+        let client = try await service.client()
         #expect(try await client.run("echo", "alive").outputText == "alive\n")
     }
 
     private func error(_ request: RunRequest) async throws -> ServiceError {
-        let client = try await Self.service.get().client()
+        let client = try await service.client()
         do {
             let output = try await client.run(request)
             throw FixtureError.text("it ran: \(output.result.outcome)")
@@ -89,7 +90,7 @@ struct BadInputTests {
         try directory.write("file", "x")
         let cases: [(RunRequest, ServiceError.Code, String)] = [
             (RunRequest(argv: []), .invalidRequest, "argv"),
-            (RunRequest(argv: [""]), .programNotFound, ""),
+            (RunRequest(argv: [""]), .invalidRequest, "empty"),
             (RunRequest(argv: ["echo", "a\0b"]), .invalidRequest, "NUL"),
             (RunRequest(argv: ["true"], policy: "no-such"), .unknownPolicy, "no-such"),
             (RunRequest(argv: ["true"], workspace: "/no/such/dir"), .workspaceNotFound, "/no/such/dir"),

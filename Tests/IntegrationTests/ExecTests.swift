@@ -7,7 +7,9 @@ import Testing
 /// `sandboxctl exec` as people and scripts use it, through a real service and without one.
 @Suite(.needs(.root), .needs(.cgroup), .serialized)
 struct ExecTests {
-    private static let service = Result { try ServiceFixture() }
+    private let service: ServiceFixture
+
+    init() throws { service = try ServiceFixture() }
 
     private struct Answer: Decodable {
         var result: RunResult?
@@ -20,7 +22,6 @@ struct ExecTests {
     ) throws -> (ran: Ran, result: RunResult?, error: ServiceError?) {
         let directory = TemporaryDirectory()
         let report = "\(directory.path)/report.json"
-        let service = try Self.service.get()
         let ran = try Ran(
             sandboxctl: ["exec", "--socket", service.socket, "--report", report] + options + ["--"] + command,
             input: input)
@@ -144,7 +145,6 @@ struct ExecTests {
     }
 
     @Test func `JSON lines`() throws {
-        let service = try Self.service.get()
         let ran = try Ran(
             sandboxctl: ["exec", "--socket", service.socket, "--json", "--", "sh", "-c", "echo hi; exit 4"])
         #expect(ran.status == 4)
@@ -192,7 +192,7 @@ struct ExecTests {
     }
 
     private static func sandboxdProcesses() throws -> Int {
-        try Ran(["/usr/bin/pgrep", "-c", "-x", "sandboxd|sandbox-launch|sandbox-init"]).output.split(separator: "\n")
+        try Ran(["/usr/bin/pgrep", "-c", "-x", "sandboxd|sandbox-launche|sandbox-init"]).output.split(separator: "\n")
             .first.flatMap { Int($0) } ?? 0
     }
 }

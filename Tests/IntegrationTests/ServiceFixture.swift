@@ -11,9 +11,16 @@ final class ServiceFixture: Sendable {
 
     init(options: [String] = []) throws {
         let path = "\(directory.path)/sandboxd.sock"
+        // Its log is a file: a daemon that outlived its test would keep the test run's own output open.
+        let log = open("\(directory.path)/log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        defer {
+            close(log)
+            close(null)
+        }
         daemon = try StartedProgram(
-            [BuiltProducts.path("sandboxd"), "--socket", path, "--log-level", "warning"] + options,
-            descriptors: [0, 1, 2])
+            [BuiltProducts.path("sandboxd"), "--socket", path, "--log-level", "info"] + options,
+            descriptors: [null, log, log])
         for _ in 0..<1000 {
             if let descriptor = Self.connect(path) {
                 close(descriptor)
@@ -21,7 +28,7 @@ final class ServiceFixture: Sendable {
             }
             usleep(10_000)
         }
-        throw FixtureError.text("sandboxd does not answer")
+        throw FixtureError.text("sandboxd does not answer: \((try? directory.read("log")) ?? "")")
     }
 
     deinit {
@@ -52,7 +59,7 @@ final class ServiceFixture: Sendable {
         for entry in try Directory("/proc").entries() {
             guard let pid = Int32(entry), let status = try? wholeFile("/proc/\(pid)/stat") else { continue }
             let fields = status.split(separator: " ")
-            if fields.count > 4, fields[1] == "(sandbox-launch)", Int32(fields[3]) == daemon.pid { return pid }
+            if fields.count > 4, fields[1] == "(sandbox-launche)", Int32(fields[3]) == daemon.pid { return pid }
         }
         throw FixtureError.text("no launcher")
     }

@@ -1,0 +1,174 @@
+import LaunchPlan
+import SandboxModel
+import Testing
+
+@testable import SandboxEngine
+
+private let millisecond: UInt64 = 1_000_000
+private let start: UInt64 = 1000 * millisecond
+
+private func report(
+    _ ending: RunReport.Ending, endedAt: UInt64 = start + 5000 * millisecond, memoryKills: UInt64 = 0
+) -> RunReport {
+    var usage = TreeUsage()
+    usage.memoryKills = memoryKills
+    usage.memoryPeakBytes = 512
+    return RunReport(ending: ending, startedAt: start, endedAt: endedAt, usage: usage)
+}
+
+private func usage(milliseconds: UInt64) -> TreeUsage {
+    var usage = TreeUsage()
+    usage.userMicroseconds = milliseconds * 1000
+    usage.systemMicroseconds = 0
+    return usage
+}
+
+private let limits = Limits(
+    memoryBytes: 512, fileSizeBytes: 100, outputBytes: 10, wallMilliseconds: 2000, cpuMilliseconds: 1000,
+    idleMilliseconds: 500)
+
+private func deliveries(_ actions: [RunMachine.Action]) -> [RunMachine.Verdict] {
+    actions.compactMap { if case .deliver(let verdict) = $0 { verdict } else { nil } }
+}
+
+private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
+    guard elements.count > 1 else { return [elements] }
+    return elements.indices.flatMap { index -> [[Element]] in
+        var rest = elements
+        let first = rest.remove(at: index)
+        return permutations(rest).map { [first] + $0 }
+    }
+}
+
+@Suite struct RunMachineTests {
+    @Test func everyOrderOfEventsHasExactlyOneResult() {
+        let events: [RunMachine.Event] = [
+            .started(at: start), .exited(report(.exited(0))), .timer(.wall), .cancel, .outputOverflow(observed: 11),
+            .clientGone, .launcherGone,
+        ]
+        for order in permutations(events) {
+            var machine = RunMachine(limits: limits, cpuMillicores: 1000)
+            var actions: [RunMachine.Action] = []
+            for event in order + [.exited(report(.killed)), .drained, .launcherGone, .drained] {
+                actions += machine.handle(event, now: start + 3000 * millisecond)
+            }
+            #expect(deliveries(actions).count == 1, "\(order)")
+            #expect(actions.filter { $0 == .kill }.count <= 1, "\(order)")
+            if let end = actions.firstIndex(where: { if case .deliver = $0 { true } else { false } }) {
+                #expect(end == actions.count - 1, "something after the end: \(order)")
+            }
+            #expect(machine.isFinished)
+        }
+    }
+
+    @Test func everyOrderWithAnOutOfMemoryKillIsMemoryLimit() {
+        let before: [RunMachine.Event] = [.timer(.wall), .cancel, .outputOverflow(observed: 11)]
+        for order in permutations(before) {
+            var machine = RunMachine(limits: limits, cpuMillicores: 1000)
+            var actions: [RunMachine.Action] = []
+            let end = RunMachine.Event.exited(report(.signaled(9), memoryKills: 1))
+            for event in [.started(at: start)] + order + [end, .drained] {
+                actions += machine.handle(event, now: start + 3000 * millisecond)
+            }
+            guard case .ended(let outcome, _)? = deliveries(actions).first else {
+                Issue.record("no end")
+                continue
+            }
+            #expect(outcome.reason == .memoryLimit)
+            #expect(outcome.limit == 512)
+            #expect(outcome.observed == 512)
+        }
+    }
+
+    private func outcome(_ events: [(RunMachine.Event, UInt64)]) -> Outcome? {
+        var machine = RunMachine(limits: limits, cpuMillicores: 1000)
+        var actions: [RunMachine.Action] = []
+        for (event, at) in events { actions += machine.handle(event, now: start + at * millisecond) }
+        guard case .ended(let outcome, _)? = deliveries(actions).first else { return nil }
+        return outcome
+    }
+
+    @Test func ownEndingBeforeTheDecisionWins() {
+        let exit = report(.exited(3), endedAt: start + 1999 * millisecond)
+        let result = outcome([
+            (.started(at: start), 0), (.timer(.wall), 2000), (.exited(exit), 2001), (.drained, 2001),
+        ])
+        #expect(result?.reason == .exited)
+        #expect(result?.code == 3)
+    }
+
+    @Test func decisionsNameLimitAndObserved() {
+        let killed = (RunMachine.Event.exited(report(.killed)), UInt64(2100))
+        let wall = outcome([(.started(at: start), 0), (.timer(.wall), 2003), killed, (.drained, 2100)])
+        #expect(wall?.reason == .wallTimeout)
+        #expect(wall?.limit == 2000)
+        #expect(wall?.observed == 2003)
+        let idle = outcome([
+            (.started(at: start), 0), (.output, 300), (.timer(.idle), 800), killed, (.drained, 2100),
+        ])
+        #expect(idle?.reason == .idleTimeout)
+        #expect(idle?.observed == 500)
+        let cpu = outcome([
+            (.started(at: start), 0), (.sampled(usage(milliseconds: 1001)), 1100), killed, (.drained, 2100),
+        ])
+        #expect(cpu?.reason == .cpuTimeout)
+        #expect(cpu?.observed == 1001)
+    }
+
+    @Test func firstDecisionCounts() {
+        let result = outcome([
+            (.started(at: start), 0), (.cancel, 100), (.timer(.wall), 2000), (.exited(report(.killed)), 2001),
+            (.drained, 2001),
+        ])
+        #expect(result?.reason == .cancelled)
+    }
+
+    @Test func tooMuchOutputIsOutputLimitAlsoAfterTheExit() {
+        let exit = report(.exited(0), endedAt: start + millisecond)
+        let result = outcome([
+            (.started(at: start), 0), (.exited(exit), 2), (.outputOverflow(observed: 11), 3), (.drained, 3),
+        ])
+        #expect(result?.reason == .outputLimit)
+        #expect(result?.observed == 11)
+    }
+
+    @Test(arguments: [
+        (RunReport.Ending.exited(7), Outcome.Reason.exited), (.signaled(15), .signaled),
+        (.signaled(24), .cpuTimeout), (.signaled(25), .fileSizeLimit), (.killed, .lost),
+    ])
+    func endings(_ ending: RunReport.Ending, _ reason: Outcome.Reason) {
+        let result = outcome([(.started(at: start), 0), (.exited(report(ending)), 1), (.drained, 1)])
+        #expect(result?.reason == reason)
+        #expect(result?.message.isEmpty == false)
+    }
+
+    @Test func timersAreArmedFromTheStartAndAgain() {
+        var machine = RunMachine(limits: limits, cpuMillicores: 2000)
+        let first = machine.handle(.started(at: start), now: start)
+        #expect(
+            first == [
+                .announce, .arm(.wall, at: start + 2000 * millisecond), .arm(.idle, at: start + 500 * millisecond),
+                .arm(.cpu, at: start + 500 * millisecond),
+            ])
+        _ = machine.handle(.output, now: start + 400 * millisecond)
+        let idle = machine.handle(.timer(.idle), now: start + 500 * millisecond)
+        #expect(idle == [.arm(.idle, at: start + 900 * millisecond)])
+        #expect(machine.handle(.timer(.cpu), now: start + 500 * millisecond) == [.sample])
+        let next = machine.handle(.sampled(usage(milliseconds: 600)), now: start + 500 * millisecond)
+        #expect(next == [.arm(.cpu, at: start + 700 * millisecond)])
+        let last = machine.handle(.sampled(usage(milliseconds: 999)), now: start + 700 * millisecond)
+        #expect(last == [.arm(.cpu, at: start + 710 * millisecond)])
+    }
+
+    @Test func withoutAReaderTheEndDoesNotWait() {
+        var machine = RunMachine(limits: limits, cpuMillicores: 1000)
+        _ = machine.handle(.started(at: start), now: start)
+        #expect(machine.handle(.clientGone, now: start) == [.kill])
+        #expect(deliveries(machine.handle(.exited(report(.killed)), now: start)).count == 1)
+    }
+
+    @Test func launchFailureAfterCancelIsCancelled() {
+        let result = outcome([(.cancel, 0), (.launchFailed(LaunchFailure(.clone, errno: 11)), 1)])
+        #expect(result?.reason == .cancelled)
+    }
+}
