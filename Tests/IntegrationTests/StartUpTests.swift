@@ -1,0 +1,81 @@
+import Glibc
+import LinuxSystem
+import SandboxClient
+import SandboxTestSupport
+import Testing
+
+/// How sandboxd begins, and how it says why it can not.
+@Suite(.needs(.root), .needs(.cgroup), .serialized)
+struct StartUpTests {
+    private let sandboxd = BuiltProducts.path("sandboxd")
+
+    @Test func `without root it says what is missing`() throws {
+        let script = "import os, sys; os.setgid(12345); os.setuid(12345); os.execv(sys.argv[1], sys.argv[1:])"
+        let ran = try Ran(["/usr/bin/python3", "-c", script, sandboxd, "--socket", "/tmp/unused.sock"])
+        #expect(ran.status == 77)
+        #expect(ran.errors.contains("must be started as root") && ran.errors.contains("sandbox-launcher"))
+    }
+
+    @Test func `a living daemon's socket is refused, a dead one's is taken over`() async throws {
+        let first = try ServiceFixture()
+        let second = try Ran([sandboxd, "--socket", first.socket])
+        #expect(second.status == 69 && second.errors.contains("another sandboxd answers at \(first.socket)"))
+        #expect(try await first.client().run("echo", "still here").outputText == "still here\n")
+
+        kill(first.daemon.pid, SIGKILL)
+        usleep(200_000)
+        #expect(first.directory.has("sandboxd.sock"))
+        let third = try StartedProgram(
+            [sandboxd, "--socket", first.socket, "--log-level", "error"], descriptors: [0, 1, 2])
+        defer {
+            kill(third.pid, SIGTERM)
+            third.wait()
+        }
+        var descriptor: Int32?
+        for _ in 0..<500 where descriptor == nil {
+            usleep(10_000)
+            descriptor = ServiceFixture.connect(first.socket)
+        }
+        #expect(descriptor != nil)
+        if let descriptor { close(descriptor) }
+    }
+
+    @Test func `a file in the socket's place is not touched`() throws {
+        let directory = TemporaryDirectory()
+        try directory.write("precious", "data")
+        let ran = try Ran([sandboxd, "--socket", "\(directory.path)/precious"])
+        #expect(ran.status == 73 && ran.errors.contains("is not a socket"))
+        #expect(try directory.read("precious") == "data")
+    }
+
+    @Test func `a policy with a typo keeps it from starting, with file, line and column`() throws {
+        let directory = TemporaryDirectory()
+        try directory.write("bad.yaml", "version: 1\nextends: default\nlimits:\n  memroy: 1GiB\n")
+        let ran = try Ran([sandboxd, "--socket", "\(directory.path)/s", "--policy-directory", directory.path])
+        #expect(ran.status == 78)
+        #expect(ran.errors.contains("bad.yaml:4:3: error:") && ran.errors.contains("'memory'"))
+    }
+
+    @Test func `a policy directory's files must be root's alone`() throws {
+        let directory = TemporaryDirectory()
+        try directory.write("mine.yaml", "version: 1\nextends: default\n")
+        chmod("\(directory.path)/mine.yaml", 0o666)
+        let ran = try Ran([sandboxd, "--socket", "\(directory.path)/s", "--policy-directory", directory.path])
+        #expect(ran.status == 78 && ran.errors.contains("mine.yaml"))
+    }
+
+    @Test func `a system call that no policy can allow keeps it from starting, by name`() throws {
+        let directory = TemporaryDirectory()
+        try directory.write("loose.yaml", "version: 1\nextends: default\nsyscalls: { allow: [mount] }\n")
+        let ran = try Ran([sandboxd, "--socket", "\(directory.path)/s", "--policy-directory", directory.path])
+        #expect(ran.status == 78 && ran.errors.contains("loose") && ran.errors.contains("mount"))
+    }
+
+    @Test func `it ends at SIGTERM, and its launcher with it`() throws {
+        let service = try ServiceFixture()
+        let launcher = try service.launcherPid()
+        kill(service.daemon.pid, SIGTERM)
+        #expect(service.daemon.wait() == 0)
+        #expect(kill(launcher, 0) != 0)
+    }
+}
