@@ -1,15 +1,14 @@
 import Glibc
-import SandboxClient
-import SandboxModel
+package import SandboxModel
 
 /// A `sandboxd` for one call: it serves one connection, made here, and ends when that does.
-struct PrivateDaemon: Sendable {
+package struct PrivateDaemon: Sendable {
     private let process: pid_t
     /// Our end of the connection, for `SandboxClient` to own.
-    let descriptor: CInt
+    package let descriptor: CInt
 
     /// Starts one. Its stderr is ours, so that what it misses is said in its own words.
-    init(policyFile: String?) throws(ServiceError) {
+    package init(policyFile: String? = nil) throws(ServiceError) {
         var ends: [CInt] = [-1, -1]
         guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw ServiceError(.notConnected, "failed to make a socket pair: \(ErrorNumber.current)")
@@ -28,7 +27,7 @@ struct PrivateDaemon: Sendable {
     }
 
     /// Waits until it has ended; for after the connection's end. Returns its status in words.
-    func waitUntilEnded() async throws -> String {
+    package func waitUntilEnded() async throws -> String {
         try await onThread { [process] in
             var status: CInt = 0
             while waitpid(process, &status, 0) < 0 {
