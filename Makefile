@@ -8,7 +8,8 @@ PROGRAMS := sandboxd sandbox-launcher sandboxctl example-agent sandbox-bench
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Debian packages: what the Swift toolchain links with, the one C library of ours, and what demo and tests start.
-PACKAGES := binutils gcc git libc6-dev libseccomp-dev libstdc++-12-dev pkg-config procps python3 zlib1g-dev
+PACKAGES := binutils gcc git libc6-dev libcurl4 libncurses6 libseccomp-dev libsqlite3-0 libstdc++-12-dev libxml2 \
+    pkg-config procps python3 zlib1g-dev
 
 .PHONY: run test build packages bench format lint clean help
 

@@ -46,7 +46,9 @@ package enum RequestValidation {
 
     /// A number that can be sent to a process; `kill(2)`'s 0 is none.
     package static func checkSignal(_ signal: Int32) throws(ServiceError) {
-        guard (1...64).contains(signal) else { throw ServiceError(.invalidRequest, "signal \(signal) does not exist") }
+        guard (1...31).contains(signal) else {
+            throw ServiceError(.invalidRequest, "signal \(signal) is none of 1 to 31")
+        }
     }
 
     private static func checkLength(_ request: RunRequest) throws(ServiceError) {

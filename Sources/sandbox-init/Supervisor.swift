@@ -20,9 +20,9 @@ enum Supervisor {
             let signal = init_wait_signal()
             if signal == Signal.child {
                 reap(command)
-            } else if signal > 0 {
+            } else if signal > Int(INIT_SIGNAL_CARRIER) {
                 // The launcher's word; to the command's process group.
-                _ = System.call(__NR_kill, -command.pid, signal)
+                _ = System.call(__NR_kill, -command.pid, signal - Int(INIT_SIGNAL_CARRIER))
             }
         }
     }

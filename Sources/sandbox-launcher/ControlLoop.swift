@@ -93,7 +93,7 @@ struct ControlLoop: ~Copyable {
         case .dismiss(let client): clients.dismiss(client)
         case .launch(let request): launch(request, descriptors)
         case .signal(let run, let signal):
-            if (1..<65).contains(signal) { sandboxes[run]?.forward(signal) }
+            if (1..<32).contains(signal) { sandboxes[run]?.forward(signal) }
         case .kill(let run): sandboxes[run]?.kill()
         case .sample(let run):
             if let sandbox = sandboxes[run] { send(.sampled(run: run, usage: sandbox.group.usage())) }

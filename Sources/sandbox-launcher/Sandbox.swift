@@ -98,5 +98,6 @@ final class Sandbox {
         try? process.signal(SIGKILL)
     }
 
-    func forward(_ signal: Int32) { try? process.signal(signal) }
+    /// A signal from 1 to 31 for the command's process group.
+    func forward(_ signal: Int32) { try? process.signal(signal + INIT_SIGNAL_CARRIER) }
 }

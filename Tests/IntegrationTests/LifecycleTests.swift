@@ -118,6 +118,29 @@ struct LifecycleTests {
         return (Int(fields[1]) ?? 0) * 4096
     }
 
+    @Test func `signals reach the command, also those that pid 1 could not survive`() async throws {
+        let service = try ServiceFixture()
+        let client = try await service.client()
+        for (signal, outcome) in [(SIGTERM, 15), (SIGKILL, 9), (SIGUSR1, 10)] as [(Int32, Int32)] {
+            let run = try await start(client, "echo up; exec sleep 1116")
+            for try await event in run.events {
+                if case .standardOutput = event { break }
+            }
+            try await Task.sleep(for: .milliseconds(50))
+            try await run.signal(signal)
+            let result = try await result(of: run)
+            #expect(result.outcome.reason == .signaled && result.outcome.signal == outcome)
+        }
+        // A stopped command is not a stopped sandbox: its timeout still holds.
+        let stopped = try await client.start(
+            RunRequest(argv: ["sh", "-c", "echo up; exec sleep 1116"], limits: Limits(wallMilliseconds: 700)))
+        for try await event in stopped.events {
+            if case .standardOutput = event { break }
+        }
+        try await stopped.signal(SIGSTOP)
+        #expect(try await result(of: stopped).outcome.reason == .wallTimeout)
+    }
+
     @Test func `many runs at once on one connection`() async throws {
         let service = try ServiceFixture()
         let client = try await service.client()

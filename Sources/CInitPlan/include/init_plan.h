@@ -19,6 +19,9 @@
 #define INIT_COMMAND_UID 1000
 #define INIT_COMMAND_GID 1000
 
+// Signal N for the command comes to pid 1 as real-time signal N + this: SIGKILL and SIGSTOP would hit pid 1 itself.
+#define INIT_SIGNAL_CARRIER 32
+
 #define INIT_WORKSPACE "/sandbox/workspace"
 #define INIT_MASK_FILE "/.mask/file"
 #define INIT_MASK_DIRECTORY "/.mask/directory"
