@@ -10,10 +10,10 @@ package enum ControlGroupDetection {
         let mounts = try MountTable.read()
         let own = try ownGroups()
         if let unified = mounts.first(where: { $0.type == "cgroup2" }), let path = own[""] {
-            let directory = try? Directory(unified.path + (path == "/" ? "" : path))
-            let controllers = (try? directory?.read("cgroup.controllers").split(whereSeparator: \.isWhitespace)) ?? []
-            if let directory, required.allSatisfy({ controllers.contains(Substring($0)) }) {
-                return try UnifiedHierarchy(below: directory, root: Directory(unified.path), name: name)
+            let root = try Directory(unified.path)
+            if hasControllers(root) {
+                let group = try Directory(unified.path + (path == "/" ? "" : path))
+                return try UnifiedHierarchy(below: hasControllers(group) ? group : nil, root: root, name: name)
             }
         }
         var parents: [String: Directory] = [:]
@@ -28,6 +28,12 @@ package enum ControlGroupDetection {
             parents[controller] = try Directory(mount.path + (path == "/" ? "" : path))
         }
         return try SplitHierarchy(below: parents, name: name)
+    }
+
+    /// Whether a cgroup v2 group can give its children what every sandbox needs.
+    private static func hasControllers(_ group: Directory) -> Bool {
+        let present = (try? group.read("cgroup.controllers"))?.split(whereSeparator: \.isWhitespace) ?? []
+        return required.allSatisfy { present.contains(Substring($0)) }
     }
 
     /// `/proc/self/cgroup`: this process's group by controller, "" for the unified hierarchy.

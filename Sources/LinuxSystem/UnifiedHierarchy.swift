@@ -6,16 +6,18 @@ import LaunchPlan
 ///
 /// A group with processes in it cannot give controllers to its children ("no internal processes"), so this process and
 /// its parent first move into a leaf of their own, as a unit with `Delegate=yes` is expected to. Where others live in the
-/// same group, as in a login session, the groups are made below the root instead, which has no such rule.
+/// same group, as in a login session, or where a service manager gave it too few controllers (a unit without
+/// `Delegate=`), the groups are made below the root instead, which has no such rule.
 final class UnifiedHierarchy: ControlGroupHierarchy {
     let name = "cgroup v2"
     private let parent: Directory
     private let home: Directory
     private let homeName: String
 
-    init(below own: Directory, root: Directory, name: String) throws(SystemError) {
+    /// `own` is this process's group, or `nil` when it was not given every controller.
+    init(below own: Directory?, root: Directory, name: String) throws(SystemError) {
         homeName = name
-        parent = try Self.moveAside(own) ? own : root
+        if let own, try Self.moveAside(own) { parent = own } else { parent = root }
         let controllers = "+memory +pids +cpu"
         try parent.write(controllers, to: "cgroup.subtree_control")
         home = try parent.ensureSubdirectory(name)
