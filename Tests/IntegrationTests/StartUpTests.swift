@@ -79,3 +79,34 @@ struct StartUpTests {
         #expect(kill(launcher, 0) != 0)
     }
 }
+
+/// What can not be enforced is an error with the stage's name, never a weaker sandbox.
+@Suite(.needs(.root), .needs(.cgroup), .serialized)
+struct FailClosedTests {
+    /// Runs sandboxctl with a private daemon in a mount namespace of its own, after a preparation.
+    private func exec(prepared preparation: String, _ options: [String]) throws -> Ran {
+        let script = "set -e; \(preparation); exec \"$@\""
+        return try Ran(
+            ["/usr/bin/unshare", "-m", "--propagation", "private", "/bin/sh", "-c", script, "sh"]
+                + [BuiltProducts.path("sandboxctl"), "exec", "--standalone"] + options + ["--", "echo", "ran"])
+    }
+
+    @Test func `a workspace whose file system has no id maps`() throws {
+        let directory = TemporaryDirectory()
+        for name in ["lower", "upper", "work", "merged"] { try directory.makeDirectory(name) }
+        let path = directory.path
+        let overlay =
+            "mount -t overlay overlay -o lowerdir=\(path)/lower,upperdir=\(path)/upper,workdir=\(path)/work \(path)/merged"
+        let ran = try exec(prepared: overlay, ["--workspace", "\(path)/merged"])
+        #expect(ran.status == 125 && ran.output == "")
+        #expect(ran.errors.contains("workspace_mount") || ran.errors.contains("map the identities"), "\(ran.errors)")
+        #expect(ran.errors.contains("merged"))
+    }
+
+    @Test func `no cgroup controllers`() throws {
+        // An empty directory over the host's hierarchies, for this daemon alone.
+        let ran = try exec(prepared: "umount -l /sys/fs/cgroup/memory 2>/dev/null || umount -l /sys/fs/cgroup", [])
+        #expect(ran.status == 125 && ran.output == "")
+        #expect(ran.errors.contains("cgroup"), "\(ran.errors)")
+    }
+}
