@@ -87,7 +87,7 @@ enum WorkspaceRoots {
         "/usr", "/var/backups", "/var/cache", "/var/lib", "/var/log", "/var/mail", "/var/run", "/var/spool",
     ]
     /// These are no workspaces; what lies below them can be.
-    private static let notThemselves = ["/", "/home", "/mnt", "/media", "/opt", "/srv", "/tmp", "/var", "/var/tmp"]
+    private static let notThemselves = ["/", "/home", "/var"]
 
     /// `path` is where the kernel says the opened directory is, not what the caller wrote.
     static func require(

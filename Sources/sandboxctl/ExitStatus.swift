@@ -51,7 +51,8 @@ enum OutcomeLine {
         case .denied:
             guard let denial = result.denials.first else { return "denied: \(outcome.message)" }
             let hint = denial.hint.map { "; \($0)" } ?? ""
-            return "denied: \(outcome.message) [\(denial.rule)]\(hint)"
+            let rule = outcome.message.contains(denial.rule) ? "" : " [\(denial.rule)]"
+            return "denied: \(outcome.message)\(rule)\(hint)"
         case .signaled, .wallTimeout, .cpuTimeout, .idleTimeout, .memoryLimit, .outputLimit, .fileSizeLimit, .cancelled,
             .clientGone, .lost:
             return "\(outcome.reason.rawValue): \(outcome.message)"
