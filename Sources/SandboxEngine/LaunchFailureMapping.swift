@@ -35,7 +35,8 @@ extension ServiceError {
         case (.workspaceRoots, _):
             self = error(
                 .workspaceDenied,
-                "workspace \(workspace) is a system directory or outside the roots of policy '\(request.policy)'\(failure.reason)")
+                "workspace \(workspace) is a system directory or outside the roots of policy '\(request.policy)'\(failure.reason)"
+            )
         case (.commandDirectory, _):
             self = error(.cwdNotFound, "failed to enter \(request.cwd.shown) in the sandbox\(failure.reason)")
         default:
