@@ -22,10 +22,11 @@ help:
 run: build
 	@$(SUDO) Sources/example-agent/Demo/run.sh $(PRODUCTS)
 
-# Debug programs beside the test bundle: the tests start those.
+# Debug programs beside the test bundle: the tests start those. One test at a time: many of them start daemons and wait for
+# other processes, on two cores and a thread pool of two.
 test: packages
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --disable-xctest
+	$(SWIFT) test --skip-build --disable-xctest --no-parallel
 
 build: packages
 	$(SWIFT) build -c release --product sandbox-init

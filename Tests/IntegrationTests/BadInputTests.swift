@@ -137,20 +137,14 @@ struct BadInputTests {
         let service = try ServiceFixture(options: ["--socket-mode", "0666"])
         chmod(service.directory.path, 0o755)
         let secret = TemporaryDirectory()  // 0700, root's
-        let script = """
-            import os, sys
-            os.setgroups([]); os.setgid(12345); os.setuid(12345)
-            os.execv(sys.argv[1], sys.argv[1:])
-            """
-        let arguments = [
-            "/usr/bin/python3", "-c", script, BuiltProducts.path("sandboxctl"), "exec", "--socket", service.socket,
-        ]
-        let refused = try Ran(arguments + ["--workspace", secret.path, "--", "true"])
+        let arguments = ["exec", "--socket", service.socket]
+        let refused = try Ran(asUser: 12345, "sandboxctl", arguments + ["--workspace", secret.path, "--", "true"])
         #expect(refused.status == 125 && refused.errors.contains(secret.path), "\(refused)")
         // One of its own, with its own files.
         let own = TemporaryDirectory()
         chown(own.path, 12345, 12345)
-        let ran = try Ran(arguments + ["--workspace", own.path, "--", "sh", "-c", "id -u; touch made"])
+        let ran = try Ran(
+            asUser: 12345, "sandboxctl", arguments + ["--workspace", own.path, "--", "sh", "-c", "id -u; touch made"])
         #expect(ran.status == 0 && ran.output == "1000\n", "\(ran)")
         #expect(own.owner(of: "made") == 12345)
     }

@@ -89,6 +89,22 @@ struct Ran {
         errors = try directory.read("err")
     }
 
+    /// A program built with these tests, run by somebody who is not root and may not look into root's home, where the
+    /// checkout can be: so a copy of it is run.
+    init(asUser uid: UInt32, _ product: String, _ arguments: [String]) throws {
+        let directory = TemporaryDirectory()
+        chmod(directory.path, 0o755)
+        let copied = try Self(["/bin/cp", BuiltProducts.path(product), directory.path])
+        guard copied.status == 0 else { throw FixtureError.text(copied.errors) }
+        let script = """
+            import os, sys
+            os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))
+            os.execv(sys.argv[2], sys.argv[2:])
+            """
+        try self.init(
+            ["/usr/bin/python3", "-c", script, "\(uid)", "\(directory.path)/\(product)"] + arguments)
+    }
+
     /// `sandboxctl` as built with these tests.
     init(sandboxctl arguments: [String], input: String = "") throws {
         try self.init([BuiltProducts.path("sandboxctl")] + arguments, input: input)
