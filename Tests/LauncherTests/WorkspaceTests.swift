@@ -44,6 +44,18 @@ struct WorkspaceTests {
         #expect(finished.output == String(repeating: "EPERM\n", count: 9) + "done\n")
     }
 
+    @Test func `only a client that came through the served socket has an identity`() throws {
+        let harness = try LauncherHarness.ready()
+        try harness.admitControlSocket(as: 2)
+        let pair = try DescriptorPair.sockets(SOCK_STREAM)
+        try harness.send(.trust, [pair.first.number])
+        try harness.send(.admit(client: 3), [pair.first.number])
+        for client: UInt32 in [2, 3] {
+            let finished = try harness.run(["ls"], workspace: directory.path, client: client)
+            #expect(finished.failure?.stage == .client)
+        }
+    }
+
     @Test func `a read-only workspace stays as it was`() throws {
         var policy = CompiledPolicy.testing()
         policy.workspaceMode = .read
