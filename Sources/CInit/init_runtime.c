@@ -7,6 +7,7 @@
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -105,6 +106,13 @@ long init_install_filter(const void *instructions, unsigned int count) {
     struct sock_fprog program = {.len = (unsigned short)count, .filter = (struct sock_filter *)(uintptr_t)instructions};
     if (count == 0 || count > 4096) return -EINVAL;
     return call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program, 0, 0);
+}
+
+int init_peer_is_gone(int socket) {
+    struct pollfd state = {.fd = socket};
+    struct timespec now = {0};
+    call(__NR_ppoll, (long)&state, 1, (long)&now, 0, 0);
+    return (state.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 // struct landlock_ruleset_attr grew: 8 bytes, 16 with the network (ABI 4), 24 with scopes (ABI 6). An older kernel

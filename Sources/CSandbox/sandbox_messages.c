@@ -1,8 +1,11 @@
 #include "sandbox_messages.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SPACE CMSG_SPACE(sizeof(int) * SANDBOX_MAXIMUM_DESCRIPTORS)
@@ -79,6 +82,29 @@ int sandbox_peer_groups(int socket, gid_t *groups, size_t capacity) {
     socklen_t size = (socklen_t)(capacity * sizeof *groups);
     if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0) return -1;
     return (int)(size / sizeof *groups);
+}
+
+// <linux/un.h> has it, and cannot be included beside <sys/un.h>.
+#define SANDBOX_SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
+
+int sandbox_socket_file(int socket, uint64_t *device, uint64_t *inode) {
+    int file = ioctl(socket, SANDBOX_SIOCUNIXFILE);
+    if (file < 0) {
+        // Of an O_PATH descriptor: the sender's mistake and not the caller's.
+        if (errno == EBADF) errno = EINVAL;
+        return -1;
+    }
+    struct stat status;
+    int result = fstat(file, &status);
+    close(file);
+    *device = status.st_dev;
+    *inode = status.st_ino;
+    return result;
+}
+
+int sandbox_socket_cookie(int socket, uint64_t *cookie) {
+    socklen_t size = sizeof *cookie;
+    return getsockopt(socket, SOL_SOCKET, SO_COOKIE, cookie, &size);
 }
 
 int sandbox_grow_buffers(int socket, int bytes) {

@@ -32,6 +32,7 @@ struct child {
     int (*body)(struct child *);
     const struct sandbox_init_spawn *spawn;
     int error;
+    pid_t parent;
 };
 
 static int enter(void *argument) {
@@ -109,7 +110,9 @@ static pid_t clone_sharing(uint64_t flags, int cgroup, struct child *child, int 
 static _Alignas(64) char sleeper_stack[4 << 10];
 
 static int sleep_forever(struct child *child) {
-    (void)child;
+    // It holds copies of all the parent's descriptors: one that outlived its parent would keep sandboxd's socket open.
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (syscall(SYS_getppid) != child->parent) return 0;
     for (;;) syscall(SYS_rt_sigsuspend, &(uint64_t){0}, (size_t)8);
     return 0;
 }
@@ -117,7 +120,7 @@ static int sleep_forever(struct child *child) {
 pid_t sandbox_clone_sleeper(uint64_t flags, int *pidfd) {
     // No VFORK: the parent writes its maps and kills it. `child` must outlive this frame.
     static struct child child;
-    child = (struct child){.body = sleep_forever};
+    child = (struct child){.body = sleep_forever, .parent = getpid()};
     struct clone_args_v2 arguments = {
         .flags = flags | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
         .pidfd = (uintptr_t)pidfd,

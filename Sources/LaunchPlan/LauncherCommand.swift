@@ -3,6 +3,7 @@
 /// Pairs (sandboxd sends -> launcher answers):
 ///
 ///     policy(P)            -> policyReady, or policyRefused; only before `seal`
+///     trust + socket       -> nothing; only before `seal`
 ///     seal                 -> sealed
 ///     admit(C) + socket    -> nothing; the peer is read from the socket by the launcher itself
 ///     dismiss(C)           -> nothing
@@ -12,6 +13,9 @@
 ///     sample(N)            -> sampled, unless the run is over
 package enum LauncherCommand: Sendable, Equatable {
     case policy(CompiledPolicy)
+    /// With one descriptor: the socket that is bound for listening, or the one connection that is served. No client that
+    /// came another way is admitted.
+    case trust
     case seal
     /// With one descriptor: the client's connected socket. The launcher reads its peer's uid, gid and groups and
     /// closes it.
@@ -36,6 +40,8 @@ package enum LauncherCommand: Sendable, Equatable {
             policy.encode(to: &writer)
         case .seal:
             writer.put(UInt8(2))
+        case .trust:
+            writer.put(UInt8(9))
         case .admit(let client):
             writer.put(UInt8(3))
             writer.put(client)
@@ -71,6 +77,7 @@ package enum LauncherCommand: Sendable, Equatable {
         case 6: self = .signal(run: try reader.integer(), signal: try reader.integer())
         case 7: self = .kill(run: try reader.integer())
         case 8: self = .sample(run: try reader.integer())
+        case 9: self = .trust
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()

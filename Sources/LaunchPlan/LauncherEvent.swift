@@ -79,10 +79,13 @@ package struct LaunchFailure: Error, Sendable, Equatable {
         self.subject = subject
     }
 
+    /// A program's name may have 128 KiB. Whoever reads events takes no more than `LauncherEvent.maximumBytes`.
+    private static let maximumSubjectBytes = 4096
+
     func encode(to writer: inout BinaryWriter) {
         writer.put(stage.rawValue)
         writer.put(errno)
-        writer.put(subject)
+        writer.put(String(decoding: subject.utf8.prefix(Self.maximumSubjectBytes), as: UTF8.self))
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {

@@ -23,6 +23,9 @@ package struct EngineLimits: Sendable {
     package var runs = 1024
     package var connections = 256
     package var runsPerConnection = 64
+    /// One user's share of both: the others are served whatever one does.
+    package var runsPerUser = 256
+    package var connectionsPerUser = 64
 
     package init() {}
 }
@@ -71,18 +74,27 @@ package final class Engine {
     /// Admits the peer of a connected socket, which stays the caller's.
     package func admit(socket: Int32) throws(ServiceError) -> Client {
         guard clients.count < limits.connections else { throw overloaded("connections", limits.connections) }
+        let peer: PeerIdentity
         do throws(SystemError) {
-            let peer = try PeerIdentity(ofPeerAt: socket)
-            let copy = try duplicateDescriptor(socket)
-            while clients[nextClient] != nil || nextClient == 0 { nextClient &+= 1 }
-            let client = Client(number: nextClient, peer: peer)
-            nextClient &+= 1
-            clients[client.number] = client
-            launcher.send(.admit(client: client.number), descriptors: [copy.release()])
-            return client
+            peer = try PeerIdentity(ofPeerAt: socket)
         } catch {
             throw ServiceError(.overloaded, "\(error)", category: .temporary)
         }
+        guard clients.values.count(where: { $0.peer.uid == peer.uid }) < limits.connectionsPerUser else {
+            throw overloaded("connections of one user", limits.connectionsPerUser)
+        }
+        let copy: Int32
+        do throws(SystemError) {
+            copy = try duplicateDescriptor(socket).release()
+        } catch {
+            throw ServiceError(.overloaded, "\(error)", category: .temporary)
+        }
+        while clients[nextClient] != nil || nextClient == 0 { nextClient &+= 1 }
+        let client = Client(number: nextClient, peer: peer)
+        nextClient &+= 1
+        clients[client.number] = client
+        launcher.send(.admit(client: client.number), descriptors: [copy])
+        return client
     }
 
     /// The client's connection has ended. Its runs must have been abandoned before.
@@ -168,6 +180,10 @@ package final class Engine {
         if isDraining { throw ServiceError(.draining, "sandboxd is stopping", category: .temporary) }
         guard client.runs < limits.runsPerConnection else {
             throw overloaded("runs on this connection", limits.runsPerConnection)
+        }
+        let user = client.peer.uid
+        guard clients.values.reduce(0, { $0 + ($1.peer.uid == user ? $1.runs : 0) }) < limits.runsPerUser else {
+            throw overloaded("runs of one user", limits.runsPerUser)
         }
         guard runs.count < limits.runs, !launcher.isCongested else { throw overloaded("runs", limits.runs) }
     }

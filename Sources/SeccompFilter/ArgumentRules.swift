@@ -18,7 +18,7 @@ enum ArgumentRules {
         switch name {
         // A file with a set-user-ID bit in the workspace would be the caller's, on the host's disk, when it is executed
         // outside: so none can be made, neither by chmod nor by creating it with such a mode.
-        case "chmod", "fchmod": [[ArgumentCondition(index: 1, mask: setIdBits, value: 0)]]
+        case "chmod", "creat", "fchmod": [[ArgumentCondition(index: 1, mask: setIdBits, value: 0)]]
         case "fchmodat": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]
         case "mkdir": [[ArgumentCondition(index: 1, mask: setIdBits, value: 0)]]
         case "mkdirat": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]

@@ -9,7 +9,7 @@
 /// `nfsservctl`, `personality` but for harmless values, `ioperm`/`iopl`/`modify_ldt`, `vmsplice`.
 enum SystemCalls {
     static let files = """
-        access close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 fadvise64 fallocate fchdir
+        access close close_range copy_file_range dup dup2 dup3 faccessat faccessat2 fadvise64 fallocate fchdir
         fchown fchownat fcntl fdatasync fgetxattr flistxattr flock fremovexattr fsetxattr fstat fstatfs fsync ftruncate
         futimesat getcwd getdents getdents64 getxattr lchown chown lgetxattr link linkat listxattr llistxattr
         lremovexattr lseek lsetxattr lstat newfstatat pread64 preadv preadv2 pwrite64 pwritev pwritev2 read
@@ -58,8 +58,8 @@ enum SystemCalls {
 
     /// Allowed with a condition; `ArgumentRules` has it.
     static let conditional = [
-        "chmod", "clone", "fchmod", "fchmodat", "ioctl", "mkdir", "mkdirat", "mknod", "mknodat", "open", "openat",
-        "personality", "socket", "socketpair",
+        "chmod", "clone", "creat", "fchmod", "fchmodat", "ioctl", "mkdir", "mkdirat", "mknod", "mknodat", "open",
+        "openat", "personality", "socket", "socketpair",
     ]
 
     /// Answered with ENOSYS, as by a kernel that does not have them, because programs then take the older call: their

@@ -14,6 +14,8 @@ enum Identity {
         Report.require(init_stage_identity, System.call(__NR_setresuid, 0, 0, 0))
         // A change of identity clears the death signal, so it comes after. When the launcher dies, so does the sandbox.
         Report.require(init_stage_identity, System.call(__NR_prctl, Prctl.setParentDeathSignal, Signal.kill))
+        // It may have died just before; its messages would still be here, and nobody would end this sandbox.
+        if init_peer_is_gone(INIT_SOCKET) != 0 { System.exit(1) }
         Report.require(init_stage_identity, System.call(__NR_prctl, Prctl.setDumpable, 0))
     }
 

@@ -7,10 +7,21 @@ import LinuxSystem
 struct Clients {
     private var identities: [UInt32: PeerIdentity] = [:]
     private static let maximum = 4096
+    /// The listener's file, or the one socket that is served. SO_PEERCRED names the other end as it was when the socket
+    /// was made: of the launcher's own socket, and of a connection to any service of root's, it says root.
+    private var origins: Set<SocketOrigin> = []
+
+    mutating func trust(_ socket: Int32) throws(LaunchFailure) {
+        origins.insert(try at(.client) { () throws(SystemError) in try SocketOrigin(of: socket) })
+    }
 
     mutating func admit(_ client: UInt32, socket: Int32) throws(LaunchFailure) {
         guard identities[client] == nil, identities.count < Self.maximum else {
             throw LaunchFailure(.client, "client \(client) exists or there are too many")
+        }
+        let origin = try at(.client) { () throws(SystemError) in try SocketOrigin(of: socket) }
+        guard origins.contains(origin) else {
+            throw LaunchFailure(.client, errno: EPERM, "client \(client) did not come through the socket that is served")
         }
         identities[client] = try at(.client) { () throws(SystemError) in try PeerIdentity(ofPeerAt: socket) }
     }

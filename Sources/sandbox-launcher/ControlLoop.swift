@@ -87,6 +87,8 @@ struct ControlLoop: ~Copyable {
         case .seal:
             sealed = true
             send(.sealed(limits: host.groups.name))
+        case .trust:
+            if !sealed, descriptors.count == 1 { try? clients.trust(descriptors[0]) }
         case .admit(let client):
             // Refused: the client's requests will be, by name.
             if descriptors.count == 1 { try? clients.admit(client, socket: descriptors[0]) }

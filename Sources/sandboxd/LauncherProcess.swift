@@ -17,7 +17,8 @@ struct LauncherProcess {
     /// How long one answer may take; the first ones build file systems.
     private static let patience: Int32 = 60_000
 
-    init(path: String, policies: PolicySet) throws {
+        /// - Parameter served: the socket that clients come through.
+    init(path: String, policies: PolicySet, served: Int32) throws {
         do throws(SystemError) {
             let (own, theirs) = try DescriptorPair.sockets(SOCK_SEQPACKET).release()
             let other = OwnedDescriptor(owning: theirs)
@@ -43,6 +44,7 @@ struct LauncherProcess {
             default: throw StartUpError(.unavailable, "the launcher gave a wrong answer to policy '\(name)'")
             }
         }
+        try Self.send(.trust, socket, descriptors: [served])
         try Self.send(.seal, socket)
         guard case .sealed(let limits) = try Self.answer(socket) else {
             throw StartUpError(.unavailable, "the launcher gave a wrong answer to the end of the policies")
@@ -50,9 +52,9 @@ struct LauncherProcess {
         resourceControl = limits
     }
 
-    private static func send(_ command: LauncherCommand, _ socket: Int32) throws {
+    private static func send(_ command: LauncherCommand, _ socket: Int32, descriptors: [Int32] = []) throws {
         do throws(SystemError) {
-            try MessageSocket.send(command.encoded, over: socket)
+            try MessageSocket.send(command.encoded, descriptors: descriptors, over: socket)
         } catch {
             throw StartUpError(.unavailable, "the launcher has ended; its reason is above (\(error))")
         }

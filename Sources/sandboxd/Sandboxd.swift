@@ -70,7 +70,7 @@ struct Sandboxd: ParsableCommand {
         let account = try account()
         let policies = try PolicyFiles.load(directory: policyDirectory, files: policyFile)
         let source = try source()
-        let started = try LauncherProcess(path: launcherPath(), policies: policies)
+        let started = try LauncherProcess(path: launcherPath(), policies: policies, served: source.descriptor)
         let log = Logger(label: Self.serviceName) { _ in LineLog(logLevel: level) }
         try Privileges.drop(uid: account.uid, gid: account.gid)
         log.notice(

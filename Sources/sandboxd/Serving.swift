@@ -15,6 +15,12 @@ enum Serving {
     enum Source {
         case listening(Int32)
         case connected(Int32)
+
+        var descriptor: Int32 {
+            switch self {
+            case .listening(let descriptor), .connected(let descriptor): descriptor
+            }
+        }
     }
 
     private static let closingTime = TimeAmount.seconds(5)

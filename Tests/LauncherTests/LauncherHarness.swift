@@ -23,12 +23,16 @@ final class LauncherHarness {
         let harness = try LauncherHarness()
         try harness.send(.policy(policy))
         guard case .policyReady = try harness.next() else { throw HarnessError.unexpected("policy refused") }
+        let pair = try DescriptorPair.sockets(SOCK_STREAM)
+        try harness.send(.trust, [pair.first.number])
         try harness.send(.seal)
         guard case .sealed = try harness.next() else { throw HarnessError.unexpected("not sealed") }
-        let pair = try DescriptorPair.sockets(SOCK_STREAM)
         try harness.send(.admit(client: 1), [pair.first.number])
         return harness
     }
+
+    /// What a sandboxd that was taken over has: this socket's other end was made by root.
+    func admitControlSocket(as client: UInt32) throws { try send(.admit(client: client), [control.number]) }
 
     func send(_ command: LauncherCommand, _ descriptors: [Int32] = []) throws {
         try sendRaw(command.encoded, descriptors)

@@ -27,6 +27,13 @@ struct LauncherLimitTests {
         #expect(finished.output.contains("fork"))
     }
 
+    @Test func `an event about a program with a very long name is not too long for who reads it`() throws {
+        let name = String(repeating: "x", count: 100_000)
+        let failure = try #require(try LauncherHarness.ready().run([name]).failure)
+        #expect(failure.stage == .commandExecute)
+        #expect(name.hasPrefix(failure.subject))
+    }
+
     @Test func `kill ends the whole tree, also children in sessions of their own`() throws {
         let harness = try LauncherHarness.ready()
         let output = try DescriptorPair.pipe()

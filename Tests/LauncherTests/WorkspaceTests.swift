@@ -20,7 +20,10 @@ struct WorkspaceTests {
 
     @Test func `no file with a set-user-ID bit can be left behind`() throws {
         let script = """
-            import os, errno
+            import os, errno, ctypes
+            libc = ctypes.CDLL(None, use_errno=True)
+            def creat(mode):
+                if libc.creat(b"c", mode) < 0: raise OSError(ctypes.get_errno(), "creat")
             def attempt(f):
                 try: f()
                 except OSError as e: print(errno.errorcode[e.errno])
@@ -31,12 +34,26 @@ struct WorkspaceTests {
             attempt(lambda: os.fchmod(os.open("f", os.O_RDWR), 0o4755))
             attempt(lambda: os.open("g", os.O_CREAT | os.O_WRONLY, 0o4755))
             attempt(lambda: os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o4755))
+            attempt(lambda: creat(0o4755))
+            attempt(lambda: creat(0o2744))
             attempt(lambda: os.mknod("h", 0o4644))
             attempt(lambda: os.mknod("d", 0o20666, 0x103))
             attempt(lambda: os.chmod("f", 0o755))
             """
         let finished = try LauncherHarness.ready().run(["python3", "-c", script], workspace: directory.path)
-        #expect(finished.output == String(repeating: "EPERM\n", count: 7) + "done\n")
+        #expect(finished.output == String(repeating: "EPERM\n", count: 9) + "done\n")
+    }
+
+    @Test func `only a client that came through the served socket has an identity`() throws {
+        let harness = try LauncherHarness.ready()
+        try harness.admitControlSocket(as: 2)
+        let pair = try DescriptorPair.sockets(SOCK_STREAM)
+        try harness.send(.trust, [pair.first.number])
+        try harness.send(.admit(client: 3), [pair.first.number])
+        for client: UInt32 in [2, 3] {
+            let finished = try harness.run(["ls"], workspace: directory.path, client: client)
+            #expect(finished.failure?.stage == .client)
+        }
     }
 
     @Test func `a read-only workspace stays as it was`() throws {

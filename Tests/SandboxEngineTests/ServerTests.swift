@@ -208,6 +208,19 @@ import Testing
         #expect(try fixture.connect(hello: false).finish().error?.code == .overloaded)
     }
 
+    @Test func oneUserCannotTakeEverything() throws {
+        var limits = EngineLimits()
+        limits.runsPerUser = 2
+        limits.connectionsPerUser = 2
+        let fixture = try ServerFixture(limits: limits)
+        let (first, second) = (try fixture.connect(), try fixture.connect())
+        #expect(try fixture.connect(hello: false).finish().error?.code == .overloaded)
+        try first.send(.run(channel: 1, request: RunRequest(argv: ["sleep"]), window: nil))
+        try second.send(.run(channel: 1, request: RunRequest(argv: ["sleep"]), window: nil))
+        #expect(fixture.eventually { (try? fixture.runCount()) == 2 })
+        #expect(try first.run(RunRequest(argv: ["true"]), channel: 2).error?.code == .overloaded)
+    }
+
     private static let violations: [[UInt8]] = [
         Array("GET / HTTP/1.1\r\n\r\n".utf8),
         [0xff, 0xff, 0xff, 0xff, 1],

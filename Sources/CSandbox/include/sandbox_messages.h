@@ -26,5 +26,11 @@ int sandbox_peer_credentials(int socket, struct sandbox_peer *_Nonnull peer);
 // socket(7) SO_PEERGROUPS: the peer's supplementary groups. Returns how many, -1 with ERANGE when there are more.
 int sandbox_peer_groups(int socket, gid_t *_Nonnull groups, size_t capacity);
 
+// The file that a Unix socket is bound to; a connection that a listener accepted has its listener's. unix(7)
+// SIOCUNIXFILE, with CAP_NET_ADMIN. ENOENT: none.
+int sandbox_socket_file(int socket, uint64_t *_Nonnull device, uint64_t *_Nonnull inode);
+// socket(7) SO_COOKIE: a number that no other socket has or gets.
+int sandbox_socket_cookie(int socket, uint64_t *_Nonnull cookie);
+
 // Buffers for messages of `bytes`, beyond the host's maximum while the caller may (SO_SNDBUFFORCE).
 int sandbox_grow_buffers(int socket, int bytes);
