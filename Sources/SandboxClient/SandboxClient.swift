@@ -140,7 +140,11 @@ extension SandboxClient {
     }
 
     private static func absolute(_ path: String) throws(ServiceError) -> String {
-        guard !path.hasPrefix("/") else { return path }
+        if path.hasPrefix("/") {
+            // As completion in a shell leaves it. What else is odd about a path is the daemon's to refuse.
+            let end = path.lastIndex { $0 != "/" }
+            return end.map { String(path[...$0]) } ?? "/"
+        }
         guard let resolved = realpath(path, nil) else {
             throw ServiceError(.workspaceNotFound, "failed to resolve workspace \(path): \(ErrorNumber.current)")
         }

@@ -80,6 +80,9 @@ package final class Engine {
         } catch {
             throw ServiceError(.overloaded, "\(error)", category: .temporary)
         }
+        guard !SandboxIdentities.contains(peer.uid) else {
+            throw ServiceError(.denied, "this connection comes from inside a sandbox, which is served nothing")
+        }
         guard clients.values.count(where: { $0.peer.uid == peer.uid }) < limits.connectionsPerUser else {
             throw overloaded("connections of one user", limits.connectionsPerUser)
         }

@@ -10,6 +10,8 @@ package enum RequestValidation {
     package static func check(_ request: RunRequest) throws(ServiceError) {
         guard let program = request.argv.first else { throw ServiceError(.invalidRequest, "argv is empty") }
         guard !program.isEmpty else { throw ServiceError(.invalidRequest, "the program's name is empty") }
+        // By number first: what follows sorts and copies, and the loop serves everybody.
+        try checkCount(request.argv.count + request.environment.count)
         for (index, argument) in request.argv.enumerated() {
             try refuseNul(in: argument, "argument \(index)")
         }
@@ -29,13 +31,16 @@ package enum RequestValidation {
         }
     }
 
-    /// The whole of what the command will get, the policy's variables included.
-    package static func checkLength(argv: [String], environment: [String]) throws(ServiceError) {
-        let count = argv.count + environment.count
-        guard count <= LaunchRequest.maximumStrings else {
-            let most = LaunchRequest.maximumStrings
+    private static func checkCount(_ count: Int) throws(ServiceError) {
+        let most = LaunchRequest.maximumStrings
+        guard count <= most else {
             throw ServiceError(.argumentsTooLong, "\(count) arguments and variables exceed the maximum of \(most)")
         }
+    }
+
+    /// The whole of what the command will get, the policy's variables included.
+    package static func checkLength(argv: [String], environment: [String]) throws(ServiceError) {
+        try checkCount(argv.count + environment.count)
         let bytes = (argv + environment).reduce(0) { $0 + $1.utf8.count + 1 }
         guard bytes <= LaunchRequest.maximumStringBytes else {
             let most = LaunchRequest.maximumStringBytes

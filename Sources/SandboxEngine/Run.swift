@@ -131,6 +131,7 @@ package final class Run {
     /// The launcher has been asked.
     func wasSent() {
         sentAt = monotonicNanoseconds()
+        for action in machine.begin(now: sentAt) { perform(action) }
     }
 
     func handle(_ event: RunMachine.Event) {

@@ -11,7 +11,13 @@ package struct RunMachine: Sendable {
     /// Timers that sandboxd watches; the kernel has none for a whole tree.
     package enum Clock: Sendable, Hashable, CaseIterable {
         case wall, idle, cpu
+        /// How long the launcher may take to start a run, or to end it.
+        case launcher
     }
+
+    /// Nanoseconds. A start takes milliseconds; a launcher that is silent for so long does not come back, and a client
+    /// must not wait for ever.
+    package static let launcherPatience: UInt64 = 30_000_000_000
 
     package enum Event: Sendable, Equatable {
         case started(at: UInt64)
@@ -95,6 +101,9 @@ package struct RunMachine: Sendable {
         }
     }
 
+    /// What to do when the launcher has been asked.
+    package func begin(now: UInt64) -> [Action] { [.arm(.launcher, at: now + Self.launcherPatience)] }
+
     package mutating func handle(_ event: Event, now: UInt64) -> [Action] {
         switch state {
         case .finished: return []
@@ -118,6 +127,9 @@ package struct RunMachine: Sendable {
         case .cancel: return end(Decision(reason: .cancelled, at: now))
         case .clientGone: return leave(now: now)
         case .launcherGone: return lose()
+        case .timer(.launcher):
+            // It may still start it: then it is killed at once.
+            return [.kill] + finish(.notStarted(LaunchFailure(.handOver, errno: 110, "the launcher does not answer")))
         case .output, .drained, .timer, .sampled: return []
         }
     }
@@ -137,7 +149,7 @@ package struct RunMachine: Sendable {
         case .clientGone: return leave(now: now)
         case .launchFailed(let failure): return finish(.notStarted(failure))
         case .launcherGone: return lose()
-        case .started, .drained: return []
+        case .started, .drained, .timer(.launcher): return []
         }
     }
 
@@ -149,6 +161,7 @@ package struct RunMachine: Sendable {
         case .clientGone:
             clientLeft = true
             return []
+        case .timer(.launcher): return finish(.ended(Outcome(decision), nil))
         case .started, .output, .outputOverflow, .drained, .timer, .sampled, .cancel: return []
         }
     }
@@ -179,7 +192,7 @@ package struct RunMachine: Sendable {
 
     private mutating func end(_ decision: Decision) -> [Action] {
         state = .ending(decision)
-        return [.kill]
+        return [.kill, .arm(.launcher, at: decision.at + Self.launcherPatience)]
     }
 
     private mutating func leave(now: UInt64) -> [Action] {

@@ -7,6 +7,12 @@ struct ArgumentCondition {
     var index: UInt32
     var mask: UInt64
     var value: UInt64
+    /// Instead: the argument, a pointer, is not NULL.
+    var isPointer = false
+
+    static func pointer(_ index: UInt32) -> ArgumentCondition {
+        ArgumentCondition(index: index, mask: 0, value: 0, isPointer: true)
+    }
 }
 
 /// When a conditional call is allowed. Each inner list is one rule; all its conditions must hold.
@@ -30,6 +36,12 @@ enum ArgumentRules {
         // CLONE_NEWTIME is in CSIGNAL's bits and only clone3 and unshare take it.
         case "clone": [[ArgumentCondition(index: 0, mask: namespaceFlags, value: 0)]]
         case "socket": sockets
+        case "setrlimit": allBut([4]).map { [ArgumentCondition(index: 0, mask: $0.mask, value: $0.value)] }
+        // Reading the limit on cores is fine: no new value.
+        case "prlimit64":
+            allBut([4]).map { [ArgumentCondition(index: 1, mask: $0.mask, value: $0.value)] } + [
+                [ArgumentCondition(index: 1, mask: word, value: 4), ArgumentCondition(index: 2, mask: .max, value: 0)]
+            ]
         case "ioctl": allBut(deniedRequests).map { [ArgumentCondition(index: 1, mask: $0.mask, value: $0.value)] }
         case "socketpair": [[ArgumentCondition(index: 0, mask: word, value: UInt64(AF_UNIX))]]
         // PER_LINUX, PER_LINUX with ADDR_NO_RANDOMIZE (gdb, some runtimes), and "tell me".
@@ -58,18 +70,25 @@ enum ArgumentRules {
         }
     }
 
-    /// Not AF_ALG, AF_VSOCK, AF_KEY, AF_PACKET, AF_BLUETOOTH...; netlink only for routes (`getifaddrs(3)` needs it).
+    /// Not AF_ALG, AF_VSOCK, AF_KEY, AF_PACKET, AF_BLUETOOTH...; of the internet only TCP and UDP (an unknown protocol
+    /// loads modules on the host: SCTP, MPTCP, L2TP); netlink only for routes (`getifaddrs(3)` needs it).
     private static var sockets: [[ArgumentCondition]] {
-        let families = [AF_UNIX, AF_INET, AF_INET6].map {
-            [ArgumentCondition(index: 0, mask: word, value: UInt64($0))]
-        }
-        return families + [
+        func socket(_ family: Int32, _ networkProtocol: Int) -> [ArgumentCondition] {
             [
-                ArgumentCondition(index: 0, mask: word, value: UInt64(AF_NETLINK)),
-                ArgumentCondition(index: 2, mask: word, value: 0),
+                ArgumentCondition(index: 0, mask: word, value: UInt64(family)),
+                ArgumentCondition(index: 2, mask: word, value: UInt64(networkProtocol)),
             ]
-        ]
+        }
+        let internet = [0, Int(IPPROTO_TCP), Int(IPPROTO_UDP)].flatMap { [socket(AF_INET, $0), socket(AF_INET6, $0)] }
+        return [[ArgumentCondition(index: 0, mask: word, value: UInt64(AF_UNIX))], socket(AF_NETLINK, 0)] + internet
     }
+
+    /// Asking for a limit on core dumps, which is answered as if it had been done. No core is ever written: the limit is
+    /// one byte, which also keeps the kernel from starting a host's core handler as root. Zero would not (core(5)).
+    static let coreLimits: [(name: String, conditions: [ArgumentCondition])] = [
+        ("setrlimit", [ArgumentCondition(index: 0, mask: word, value: 4)]),
+        ("prlimit64", [ArgumentCondition(index: 1, mask: word, value: 4), .pointer(2)]),
+    ]
 
     /// ioctl(2) requests that are refused; every other one is allowed. `ioctl_tty(2)`: TIOCSTI types into a terminal
     /// (CVE-2017-5226), TIOCLINUX does it by another name (CVE-2023-28100), TIOCSETD loads line disciplines.

@@ -44,6 +44,9 @@ package enum FilterCompiler {
         for name in SystemCalls.conditional where !denied.contains(name) {
             try addConditional(name, to: context)
         }
+        for (name, conditions) in ArgumentRules.coreLimits where !denied.contains(name) {
+            try add(name, errnoAction(0), conditions, to: context)
+        }
         for name in SystemCalls.asIfMissing { try add(name, errnoAction(ENOSYS), to: context) }
         try answerNewerCalls(context)
         return FilterProgram(
@@ -72,8 +75,11 @@ package enum FilterCompiler {
         _ name: String, _ action: UInt32, _ conditions: [ArgumentCondition] = [], to context: scmp_filter_ctx
     ) throws(FilterError) {
         guard let number = number(name) else { return }
-        let comparisons = conditions.map {
-            scmp_arg_cmp(arg: $0.index, op: SCMP_CMP_MASKED_EQ, datum_a: $0.mask, datum_b: $0.value)
+        let comparisons = conditions.map { condition in
+            condition.isPointer
+                ? scmp_arg_cmp(arg: condition.index, op: SCMP_CMP_NE, datum_a: 0, datum_b: 0)
+                : scmp_arg_cmp(
+                    arg: condition.index, op: SCMP_CMP_MASKED_EQ, datum_a: condition.mask, datum_b: condition.value)
         }
         try check(
             name, seccomp_rule_add_array(context, action, number, UInt32(comparisons.count), comparisons))

@@ -27,13 +27,13 @@ enum SystemCalls {
     static let processes = """
         arch_prctl capget capset execve execveat exit exit_group fork get_robust_list get_thread_area getcpu getegid
         geteuid getgid getgroups getpgid getpgrp getpid getppid getpriority getresgid getresuid getrlimit getrusage
-        getsid gettid getuid ioprio_get ioprio_set kill pidfd_open pidfd_send_signal pidfd_getfd prctl prlimit64
+        getsid gettid getuid ioprio_get ioprio_set kill pidfd_open pidfd_send_signal pidfd_getfd prctl
         process_vm_readv ptrace restart_syscall rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo
         rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min
         sched_getaffinity sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval sched_setaffinity
         sched_setattr sched_setparam sched_setscheduler sched_yield seccomp set_robust_list set_thread_area
         set_tid_address setfsgid setfsuid setgid setgroups setpgid setpriority setregid setresgid setresuid setreuid
-        setrlimit setsid setuid sigaltstack tgkill times tkill uname vfork wait4 waitid landlock_create_ruleset
+        setsid setuid sigaltstack tgkill times tkill uname vfork wait4 waitid landlock_create_ruleset
         landlock_add_rule landlock_restrict_self sysinfo getrandom
         """
 
@@ -59,7 +59,7 @@ enum SystemCalls {
     /// Allowed with a condition; `ArgumentRules` has it.
     static let conditional = [
         "chmod", "clone", "creat", "fchmod", "fchmodat", "ioctl", "mkdir", "mkdirat", "mknod", "mknodat", "open",
-        "openat", "personality", "socket", "socketpair",
+        "openat", "personality", "prlimit64", "setrlimit", "socket", "socketpair",
     ]
 
     /// Answered with ENOSYS, as by a kernel that does not have them, because programs then take the older call: their

@@ -41,9 +41,6 @@ struct CommandRequest {
 
     func setLimits(_ failure: Failure) {
         let limits = header.pointee
-        // One byte: too little for a file, and the value at which the kernel does not start a host's core handler
-        // either, which 0 does not prevent (core(5), fs/coredump.c).
-        failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.core, 1))
         failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.openFiles, limits.open_files))
         failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.fileSize, limits.file_size))
         if limits.cpu_seconds != .max {

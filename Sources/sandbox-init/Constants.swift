@@ -33,6 +33,8 @@ enum ResourceLimit {
     static let fileSize: Int32 = 1
     static let core: Int32 = 4
     static let openFiles: Int32 = 7
+    static let nice: Int32 = 13
+    static let realTimePriority: Int32 = 14
 }
 
 enum Flag {

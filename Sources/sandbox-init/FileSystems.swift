@@ -52,7 +52,7 @@ enum FileSystems {
 
 /// What of /proc tells about the host or reaches its hardware. Functions and not arrays: there is no heap.
 enum ProcMasks {
-    static let fileCount = 9
+    static let fileCount = 16
 
     static func file(_ index: Int) -> StaticString {
         switch index {
@@ -64,11 +64,18 @@ enum ProcMasks {
         case 5: "/proc/latency_stats"
         case 6: "/proc/timer_list"
         case 7: "/proc/interrupts"
+        case 8: "/proc/cmdline"
+        case 9: "/proc/config.gz"
+        case 10: "/proc/iomem"
+        case 11: "/proc/ioports"
+        case 12: "/proc/modules"
+        case 13: "/proc/partitions"
+        case 14: "/proc/diskstats"
         default: "/proc/sysrq-trigger"
         }
     }
 
-    static let directoryCount = 7
+    static let directoryCount = 8
 
     static func directory(_ index: Int) -> StaticString {
         switch index {
@@ -78,6 +85,7 @@ enum ProcMasks {
         case 3: "/proc/driver"
         case 4: "/proc/fs"
         case 5: "/proc/irq"
+        case 6: "/proc/pressure"
         default: "/proc/scsi"
         }
     }

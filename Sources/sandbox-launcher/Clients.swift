@@ -5,7 +5,7 @@ import LinuxSystem
 /// The connections that sandboxd has, each with its peer as the kernel names it: sandboxd cannot speak for anybody who
 /// is not connected.
 struct Clients {
-    private var identities: [UInt32: PeerIdentity] = [:]
+    private var admitted: [UInt32: Admitted] = [:]
     private static let maximum = 4096
     /// The listener's file, or the one socket that is served. SO_PEERCRED names the other end as it was when the socket
     /// was made: of the launcher's own socket, and of a connection to any service of root's, it says root.
@@ -16,23 +16,47 @@ struct Clients {
     }
 
     mutating func admit(_ client: UInt32, socket: Int32) throws(LaunchFailure) {
-        guard identities[client] == nil, identities.count < Self.maximum else {
+        guard admitted[client] == nil, admitted.count < Self.maximum else {
             throw LaunchFailure(.client, "client \(client) exists or there are too many")
         }
         let origin = try at(.client) { () throws(SystemError) in try SocketOrigin(of: socket) }
         guard origins.contains(origin) else {
-            throw LaunchFailure(.client, errno: EPERM, "client \(client) did not come through the socket that is served")
+            throw LaunchFailure(
+                .client, errno: EPERM, "client \(client) did not come through the socket that is served")
         }
-        identities[client] = try at(.client) { () throws(SystemError) in try PeerIdentity(ofPeerAt: socket) }
+        let peer = try at(.client) { () throws(SystemError) in try PeerIdentity(ofPeerAt: socket) }
+        guard !SandboxIdentities.contains(peer.uid) else {
+            throw LaunchFailure(.client, errno: EPERM, "client \(client) is inside a sandbox")
+        }
+        admitted[client] = Admitted(
+            identity: peer, socket: try at(.client) { () throws(SystemError) in try duplicateDescriptor(socket) })
     }
 
-    mutating func dismiss(_ client: UInt32) { identities[client] = nil }
+    mutating func dismiss(_ client: UInt32) { admitted[client] = nil }
 
-    func identity(of client: UInt32) throws(LaunchFailure) -> PeerIdentity {
-        guard let identity = identities[client] else {
-            throw LaunchFailure(.client, "client \(client) is not connected")
+    /// The peer of a client that is connected at this moment.
+    mutating func identity(of client: UInt32) throws(LaunchFailure) -> PeerIdentity {
+        if let found = admitted[client] {
+            if !found.hasLeft { return found.identity }
+            admitted[client] = nil
         }
-        return identity
+        throw LaunchFailure(.client, "client \(client) is not connected")
+    }
+
+    /// A connection is held as long as its peer may be spoken for.
+    private final class Admitted {
+        let identity: PeerIdentity
+        private let socket: OwnedDescriptor
+
+        init(identity: PeerIdentity, socket: consuming OwnedDescriptor) {
+            self.identity = identity
+            self.socket = socket
+        }
+
+        var hasLeft: Bool {
+            var state = pollfd(fd: socket.number, events: 0, revents: 0)
+            return poll(&state, 1, 0) != 0
+        }
     }
 }
 

@@ -141,6 +141,7 @@ struct ControlLoop: ~Copyable {
             throw LaunchFailure(.refused, errno: ENOENT, "no policy \(request.policy)")
         }
         try RequestCheck.check(request, against: prepared.policy)
+        for descriptor in descriptors { try RequestCheck.checkStandardStream(descriptor) }
         let caller = try clients.identity(of: request.client)
         guard let slot = host.slots.take() else { throw LaunchFailure(.slots, errno: EAGAIN, "no identity is free") }
         do throws(LaunchFailure) {

@@ -1,15 +1,12 @@
 import Glibc
+import LaunchPlan
 import LinuxSystem
 
 /// Host uids for sandboxes: two for each, its pid 1's and its command's, and never the same for two that live.
 ///
-/// They come from 0x70000000 upwards, which systemd's table of uids (UIDS-GIDS) leaves unused, in blocks of 65,536. A
-/// launcher holds its block by a lock, so that several launchers on one host share no uid and a dead one leaves none
+/// They come in blocks (`SandboxIdentities`). A launcher holds its block by a lock, so that several launchers on one host share no uid and a dead one leaves none
 /// taken. The groups have the uids' numbers.
 final class IdentitySlots {
-    static let base: UInt32 = 0x7000_0000
-    private static let blockSize: UInt32 = 65_536
-    private static let blockCount: UInt32 = 1024
     private static let lockDirectory = "/run/sandbox-launcher"
 
     /// This launcher's block, also the name of its cgroup.
@@ -28,7 +25,7 @@ final class IdentitySlots {
             throw SystemError("create directory", lockDirectory, errno: errno)
         }
         // Block 0 holds the daemon's own fallback identity.
-        for block in 1..<blockCount {
+        for block in 1..<SandboxIdentities.blockCount {
             if let lock = try FileLock(at: "\(lockDirectory)/block-\(block)") {
                 return IdentitySlots(block: block, lock: lock)
             }
@@ -39,7 +36,7 @@ final class IdentitySlots {
     /// The lowest slots come first: id maps of workspaces are kept per slot.
     func take() -> IdentitySlot? {
         if let slot = free.popLast() { return IdentitySlot(number: slot, block: block) }
-        guard next < Self.blockSize / 2 else { return nil }
+        guard next < SandboxIdentities.blockSize / 2 else { return nil }
         defer { next += 1 }
         return IdentitySlot(number: next, block: block)
     }
@@ -53,6 +50,6 @@ struct IdentitySlot: Hashable {
     var number: UInt32
     var block: UInt32
 
-    var root: UInt32 { IdentitySlots.base + block * 65_536 + number * 2 }
+    var root: UInt32 { SandboxIdentities.base + block * SandboxIdentities.blockSize + number * 2 }
     var command: UInt32 { root + 1 }
 }

@@ -17,7 +17,7 @@ struct LauncherProcess {
     /// How long one answer may take; the first ones build file systems.
     private static let patience: Int32 = 60_000
 
-        /// - Parameter served: the socket that clients come through.
+    /// - Parameter served: the socket that clients come through.
     init(path: String, policies: PolicySet, served: Int32) throws {
         do throws(SystemError) {
             let (own, theirs) = try DescriptorPair.sockets(SOCK_SEQPACKET).release()

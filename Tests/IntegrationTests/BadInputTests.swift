@@ -133,6 +133,19 @@ struct BadInputTests {
         #expect("\(messages)".contains("memmory_bytes"))
     }
 
+    @Test func `from inside a sandbox nobody is served, also with the socket in the workspace`() async throws {
+        let service = try ServiceFixture(options: ["--socket-mode", "0666"])
+        let script = """
+            import socket
+            s = socket.socket(socket.AF_UNIX)
+            s.connect("/workspace/sandboxd.sock")
+            print(s.recv(4096).decode(errors="replace"))
+            """
+        let output = try await service.client().run("python3", "-c", script, workspace: service.directory.path)
+        #expect(output.outputText.contains("inside a sandbox"), "\(output.outputText)\(output.errorText)")
+        #expect(!output.outputText.contains("\"hello\""))
+    }
+
     @Test func `another user's workspace is refused to a caller who may not open it`() async throws {
         let service = try ServiceFixture(options: ["--socket-mode", "0666"])
         chmod(service.directory.path, 0o755)

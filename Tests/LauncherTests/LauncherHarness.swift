@@ -28,7 +28,17 @@ final class LauncherHarness {
         try harness.send(.seal)
         guard case .sealed = try harness.next() else { throw HarnessError.unexpected("not sealed") }
         try harness.send(.admit(client: 1), [pair.first.number])
+        harness.peer = try pair.second.duplicate().release()
         return harness
+    }
+
+    /// The client's own end of its connection.
+    private var peer: Int32 = -1
+
+    /// What a client does that goes away.
+    func closePeer() {
+        if peer >= 0 { close(peer) }
+        peer = -1
     }
 
     /// What a sandboxd that was taken over has: this socket's other end was made by root.
@@ -98,6 +108,7 @@ final class LauncherHarness {
     }
 
     deinit {
+        closePeer()
         shutdown(control.number, Int32(SHUT_RDWR))
         program.wait()
     }

@@ -55,10 +55,24 @@ struct LauncherLimitTests {
     }
 
     @Test func `open files and file size are limited`() throws {
-        let finished = try LauncherHarness.ready().run(
-            ["sh", "-c", "ulimit -n; ulimit -c; ulimit -f"])
+        let finished = try LauncherHarness.ready().run(["sh", "-c", "ulimit -n; ulimit -c; ulimit -f"])
         // dash counts file sizes in 512-byte blocks.
         #expect(finished.output == "256\n0\n\((64 << 20) / 512)\n")
+    }
+}
+
+extension LauncherLimitTests {
+    @Test func `no core, also not for the host's handler, whatever the command asks for`() throws {
+        let script = """
+            import resource
+            print(resource.getrlimit(resource.RLIMIT_CORE))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            print(resource.getrlimit(resource.RLIMIT_CORE))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (10, 20))
+            print(resource.getrlimit(resource.RLIMIT_NOFILE))
+            """
+        let finished = try LauncherHarness.ready().run(["python3", "-c", script])
+        #expect(finished.output == "(1, 1)\n(1, 1)\n(10, 20)\n")
     }
 }
 
@@ -128,5 +142,32 @@ struct HostileSandboxdTests {
         try harness.send(.launch(request), [0])
         guard case .failed(9, let failure) = try harness.next() else { throw HarnessError.unexpected("started") }
         #expect(failure.stage == .refused)
+    }
+
+    @Test func `a client that has left can not be spoken for`() throws {
+        let harness = try LauncherHarness.ready()
+        #expect(try harness.run(["true"]).report?.ending == .exited(0))
+        harness.closePeer()
+        #expect(try harness.run(["true"]).failure?.stage == .client)
+    }
+
+    @Test func `standard streams that lead out of the sandbox are refused`() throws {
+        let harness = try LauncherHarness.ready()
+        let odd = [
+            open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), open("/etc/passwd", O_RDONLY | O_CLOEXEC),
+            open("/dev/null", 0o10_000_000 | O_CLOEXEC), open("/dev/zero", O_RDONLY | O_CLOEXEC),
+            socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0),
+        ]
+        defer { for descriptor in odd { close(descriptor) } }
+        for (index, descriptor) in odd.enumerated() {
+            let request = LaunchRequest(
+                run: UInt64(100 + index), policy: "testing", client: 1, workspace: nil, cwd: "", argv: ["true"],
+                environment: [], limits: .testing, terminal: false)
+            try harness.send(.launch(request), [descriptor, 0, 0])
+            guard case .failed(_, let failure) = try harness.next() else {
+                throw HarnessError.unexpected("descriptor \(index) was taken")
+            }
+            #expect(failure.stage == .refused)
+        }
     }
 }

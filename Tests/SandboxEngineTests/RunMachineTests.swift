@@ -163,8 +163,37 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
     @Test func withoutAReaderTheEndDoesNotWait() {
         var machine = RunMachine(limits: limits, cpuMillicores: 1000)
         _ = machine.handle(.started(at: start), now: start)
-        #expect(machine.handle(.clientGone, now: start) == [.kill])
+        let silent = start + RunMachine.launcherPatience
+        #expect(machine.handle(.clientGone, now: start) == [.kill, .arm(.launcher, at: silent)])
         #expect(deliveries(machine.handle(.exited(report(.killed)), now: start)).count == 1)
+    }
+
+    @Test func aLauncherThatDoesNotAnswerEndsTheWaiting() {
+        var starting = RunMachine(limits: limits, cpuMillicores: 1000)
+        let deadline = start + RunMachine.launcherPatience
+        #expect(starting.begin(now: start) == [.arm(.launcher, at: deadline)])
+        let actions = starting.handle(.timer(.launcher), now: deadline)
+        #expect(actions.first == .kill)
+        guard case .deliver(.notStarted(let failure))? = actions.last else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(failure.stage == .handOver)
+        // A start that comes late is no second result.
+        #expect(starting.handle(.started(at: deadline), now: deadline).isEmpty)
+
+        var cancelled = RunMachine(limits: limits, cpuMillicores: 1000)
+        _ = cancelled.handle(.cancel, now: start)
+        let ended = cancelled.handle(.timer(.launcher), now: deadline)
+        guard case .deliver(.ended(let outcome, nil))? = ended.last else {
+            Issue.record("\(ended)")
+            return
+        }
+        #expect(outcome.reason == .cancelled)
+        // A run that was started in time is not touched.
+        var running = RunMachine(limits: limits, cpuMillicores: 1000)
+        _ = running.handle(.started(at: start), now: start)
+        #expect(running.handle(.timer(.launcher), now: deadline).isEmpty)
     }
 
     @Test func launchFailureAfterCancelIsCancelled() {
