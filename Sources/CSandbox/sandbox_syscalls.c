@@ -5,7 +5,6 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -153,22 +152,6 @@ int sandbox_setns(int descriptor, int type) { return setns(descriptor, type); }
 int sandbox_unshare(int flags) { return unshare(flags); }
 
 int sandbox_landlock_version(void) { return (int)syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, 1u); }
-
-int sandbox_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
-
-int sandbox_epoll_add(int poll, int watched, uint64_t token) {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = token};
-    return epoll_ctl(poll, EPOLL_CTL_ADD, watched, &event);
-}
-
-int sandbox_epoll_remove(int poll, int watched) { return epoll_ctl(poll, EPOLL_CTL_DEL, watched, NULL); }
-
-int sandbox_epoll_wait(int poll, uint64_t *tokens, int capacity, int milliseconds) {
-    struct epoll_event events[64];
-    int count = epoll_wait(poll, events, capacity < 64 ? capacity : 64, milliseconds);
-    for (int index = 0; index < count; index++) tokens[index] = events[index].data.u64;
-    return count;
-}
 
 int sandbox_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 

@@ -9,6 +9,12 @@ package struct ReadinessSet: ~Copyable, Sendable {
         descriptor = OwnedDescriptor(owning: try system("create an epoll set") { sandbox_readiness_create() })
     }
 
+    /// Reports `token` whenever a descriptor can be read or has ended, until it is forgotten.
+    package borrowing func add(_ number: Int32, token: UInt64) throws(SystemError) {
+        let set = descriptor.number
+        try system("watch a descriptor") { sandbox_readiness_add(set, number, token) }
+    }
+
     /// Asks for one report of `token`; a descriptor has one watch at a time, and a second replaces it.
     package borrowing func watch(_ number: Int32, writing: Bool, token: UInt64) throws(SystemError) {
         let set = descriptor.number
@@ -21,11 +27,13 @@ package struct ReadinessSet: ~Copyable, Sendable {
         _ = sandbox_readiness_forget(descriptor.number, number)
     }
 
-    /// Sleeps until something is ready, and returns its tokens.
-    package borrowing func wait() throws(SystemError) -> [UInt64] {
+    /// Sleeps until something is ready, and returns its tokens; none when `milliseconds` have passed.
+    package borrowing func wait(milliseconds: Int32? = nil) throws(SystemError) -> [UInt64] {
         let set = descriptor.number
         var tokens = [UInt64](repeating: 0, count: 64)
-        let count = try system("wait for descriptors") { sandbox_readiness_wait(set, &tokens, tokens.count) }
+        let count = try system("wait for descriptors") {
+            sandbox_readiness_wait(set, &tokens, tokens.count, milliseconds ?? -1)
+        }
         return Array(tokens.prefix(Int(count)))
     }
 }

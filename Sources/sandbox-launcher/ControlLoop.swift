@@ -6,7 +6,7 @@ import LinuxSystem
 struct ControlLoop: ~Copyable {
     private let control: Int32
     private let host: Host
-    private let poll: EventPoll
+    private let readiness: ReadinessSet
     private var policies: [String: PreparedPolicy] = [:]
     private var sealed = false
     private var clients = Clients()
@@ -35,10 +35,10 @@ struct ControlLoop: ~Copyable {
         self.control = control
         self.host = host
         workspaces = WorkspaceOpener(host: host)
-        poll = try at(.descriptors) { () throws(SystemError) in
-            let poll = try EventPoll()
-            try poll.add(control, token: Kind.control.token())
-            return poll
+        readiness = try at(.descriptors) { () throws(SystemError) in
+            let readiness = try ReadinessSet()
+            try readiness.add(control, token: Kind.control.token())
+            return readiness
         }
     }
 
@@ -46,7 +46,8 @@ struct ControlLoop: ~Copyable {
     mutating func run() throws(LaunchFailure) -> Never {
         while true {
             let patience: Int32? = suspects.isEmpty ? nil : 2
-            for token in try at(.descriptors, { () throws(SystemError) in try poll.wait(milliseconds: patience) }) {
+            for token in try at(.descriptors, { () throws(SystemError) in try readiness.wait(milliseconds: patience) })
+            {
                 try handle(token)
             }
             checkSuspects()
@@ -167,10 +168,10 @@ struct ControlLoop: ~Copyable {
     }
 
     private func watch(_ sandbox: Sandbox) throws(SystemError) {
-        try poll.add(sandbox.socket.number, token: Kind.report.token(sandbox.run))
-        try poll.add(sandbox.process.pidfd.number, token: Kind.death.token(sandbox.run))
+        try readiness.add(sandbox.socket.number, token: Kind.report.token(sandbox.run))
+        try readiness.add(sandbox.process.pidfd.number, token: Kind.death.token(sandbox.run))
         if sandbox.group.memoryEvents >= 0 {
-            try poll.add(sandbox.group.memoryEvents, token: Kind.memory.token(sandbox.run))
+            try readiness.add(sandbox.group.memoryEvents, token: Kind.memory.token(sandbox.run))
         }
     }
 
@@ -183,7 +184,7 @@ struct ControlLoop: ~Copyable {
             case .report: continue
             case .nothing: return
             case .closed, nil:
-                poll.remove(sandbox.socket.number)
+                readiness.forget(sandbox.socket.number)
                 return
             }
         }
@@ -215,9 +216,9 @@ struct ControlLoop: ~Copyable {
         let reaped = try at(.descriptors) { () throws(SystemError) in try sandbox.process.reap(wait: false) }
         guard reaped != nil else { return }
         hear(sandbox)
-        poll.remove(sandbox.process.pidfd.number)
-        poll.remove(sandbox.socket.number)
-        if sandbox.group.memoryEvents >= 0 { poll.remove(sandbox.group.memoryEvents) }
+        readiness.forget(sandbox.process.pidfd.number)
+        readiness.forget(sandbox.socket.number)
+        if sandbox.group.memoryEvents >= 0 { readiness.forget(sandbox.group.memoryEvents) }
         sandboxes[sandbox.run] = nil
         if let failure = sandbox.failure {
             send(.failed(run: sandbox.run, failure: failure))

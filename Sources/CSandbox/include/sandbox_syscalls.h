@@ -65,13 +65,6 @@ int sandbox_setns(int descriptor, int type);
 int sandbox_unshare(int flags);
 int sandbox_eventfd(void);
 
-// epoll(7), level-triggered, for reading; <sys/epoll.h> is not in Swift's Glibc module.
-int sandbox_epoll_create(void);
-int sandbox_epoll_add(int poll, int watched, uint64_t token);
-int sandbox_epoll_remove(int poll, int watched);
-// Up to `capacity` (at most 64) tokens of what is ready; waits for one, or for `milliseconds` (-1: without end).
-int sandbox_epoll_wait(int poll, uint64_t *_Nonnull tokens, int capacity, int milliseconds);
-
 // landlock_create_ruleset(2) with LANDLOCK_CREATE_RULESET_VERSION.
 int sandbox_landlock_version(void);
 const char *_Nullable sandbox_errno_name(int code);
