@@ -216,8 +216,12 @@ private struct Footprint: Equatable {
         mounts =
             try wholeFile("/proc/self/mountinfo").split(separator: "\n").count
             + wholeFile("/proc/\(launcher)/mountinfo").split(separator: "\n").count
-        groups =
-            try Ran(["/bin/sh", "-c", "find /sys/fs/cgroup -path '*sandboxd-*' -name 'run-*' -type d | wc -l"])
-            .output.split(separator: "\n").first.flatMap { Int($0) } ?? -1
+        // This launcher's groups alone: it holds its directory of each controller open.
+        let script = """
+            for home in $(readlink /proc/\(launcher)/fd/* | grep -E '/sandboxd-[0-9]+$'); do
+                find "$home" -name 'run-*' -type d
+            done | wc -l
+            """
+        groups = try Ran(["/bin/sh", "-c", script]).output.split(separator: "\n").first.flatMap { Int($0) } ?? -1
     }
 }
