@@ -11,7 +11,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := binutils gcc git libc6-dev libcurl4 libncurses6 libseccomp-dev libsqlite3-0 libstdc++-12-dev libxml2 \
     pkg-config procps python3 zlib1g-dev
 
-.PHONY: run test build packages bench format lint clean help
+.PHONY: run test test-release build packages bench format lint clean help
 
 help:
 	@echo "make run     build the release programs and run the demonstration (needs root: uses sudo if you are not)"
@@ -27,6 +27,12 @@ run: build
 test: packages
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest --no-parallel
+
+# The same tests of whole programs against the optimized ones.
+test-release: build
+	$(SWIFT) build --build-tests
+	SANDBOX_PRODUCTS=$(PRODUCTS) $(SWIFT) test --skip-build --disable-xctest --no-parallel \
+	    --filter 'IntegrationTests|LauncherTests' --skip UserPackage
 
 build: packages
 	$(SWIFT) build -c release --product sandbox-init

@@ -27,12 +27,8 @@ struct LaunchSequence {
     }
 
     private func start(in group: any ControlGroup) throws(LaunchFailure) -> Sandbox {
-        let initSockets = try at(.descriptors) { () throws(SystemError) in
-            try DescriptorPair.sockets(SOCK_SEQPACKET)
-        }
-        let commandSockets = try at(.descriptors) { () throws(SystemError) in
-            try DescriptorPair.sockets(SOCK_SEQPACKET)
-        }
+        let initSockets = try Self.sockets()
+        let commandSockets = try Self.sockets()
         let process = try spawn(
             initSocket: initSockets.second.number, commandSocket: commandSockets.second.number, group: group)
         do throws(LaunchFailure) {
@@ -48,6 +44,16 @@ struct LaunchSequence {
         return Sandbox(
             run: request.run, request: request, slot: slot, group: group, process: process,
             socket: initSockets.closingSecond())
+    }
+
+    /// Not through `at`: Swift 6.3.1 with optimization does not destroy a pair of noncopyable values that came out of a
+    /// generic function, and its descriptors stay open.
+    private static func sockets() throws(LaunchFailure) -> DescriptorPair {
+        do throws(SystemError) {
+            return try DescriptorPair.sockets(SOCK_SEQPACKET)
+        } catch {
+            throw LaunchFailure(.descriptors, error)
+        }
     }
 
     /// pid 1, born in the policy's template. This process is in the template's namespace only for the clone.

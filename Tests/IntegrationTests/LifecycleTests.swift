@@ -188,7 +188,9 @@ struct LifecycleTests {
         let before = try Footprint(service)
         for number in 0..<200 {
             let argv = ["true", "no-such-program", "sh"][number % 3]
-            _ = try? await client.run(argv, workspace: number % 2 == 0 ? workspace.path : nil)
+            // Some on a connection of their own.
+            let connection = number % 4 == 0 ? try await service.client() : client
+            _ = try? await connection.run(argv, workspace: number % 2 == 0 ? workspace.path : nil)
         }
         // The kernel takes network namespaces apart in the background.
         var after = try Footprint(service)
