@@ -3,13 +3,6 @@ import Glibc
 
 /// Mount namespaces, `mount_namespaces(7)`, for a process with one thread.
 package enum MountNamespace {
-    /// Gives this process a namespace of its own. Mounts of the host go on arriving; none of ours goes out.
-    package static func leaveHost() throws(SystemError) {
-        try system("unshare the mount namespace") { sandbox_unshare(Namespaces.mount.rawValue) }
-        let flags = UInt(MS_SLAVE) | UInt(MS_REC)
-        try system("stop mount propagation") { mount(nil, "/", nil, flags, nil) }
-    }
-
     /// Nothing comes in and nothing goes out.
     package static func makePrivate() throws(SystemError) {
         let flags = UInt(MS_PRIVATE) | UInt(MS_REC)

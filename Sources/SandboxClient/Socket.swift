@@ -76,8 +76,15 @@ package struct ConnectFailure: Error, Sendable {
     package var isAbsence: Bool { reason.value == ENOENT || reason.value == ECONNREFUSED }
 
     package var serviceError: ServiceError {
-        ServiceError(
-            .notConnected, "failed to connect to \(path): \(reason)", category: isAbsence ? .temporary : .permanent)
+        let cause =
+            switch reason.value {
+            case EACCES, EPERM: "; you are not in the group that may use this sandboxd"
+            case ECONNREFUSED, ENOENT: "; no sandboxd runs there"
+            default: ""
+            }
+        return ServiceError(
+            .notConnected, "failed to connect to \(path): \(reason)\(cause)",
+            category: isAbsence ? .temporary : .permanent)
     }
 }
 

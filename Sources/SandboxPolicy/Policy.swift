@@ -58,10 +58,11 @@ package struct Policy: Sendable {
     package func compiled() -> CompiledPolicy {
         let modes: [String: CompiledPolicy.WorkspaceMode] = ["none": .none, "read": .read, "write": .write]
         // A zero below cannot happen in a policy that was resolved; where it does, the launcher refuses every run.
+        // RLIMIT_CPU is a backstop per process, above what the daemon watches for the whole tree: it must not be first.
         let maximum = LaunchLimits(
             memoryBytes: amount(.memory) ?? 0, cpuMillicores: UInt32(clamping: amount(.cpus) ?? 0),
             processes: UInt32(clamping: amount(.processes) ?? 0), openFiles: UInt32(clamping: amount(.openFiles) ?? 0),
-            fileSizeBytes: amount(.fileSize) ?? 0, cpuSeconds: amount(.cpuTime).map { ($0 + 999) / 1000 })
+            fileSizeBytes: amount(.fileSize) ?? 0, cpuSeconds: amount(.cpuTime).map { $0 / 1000 + 2 })
         return CompiledPolicy(
             name: name, readPaths: strings(.read), hidePaths: strings(.hide), tmpBytes: amount(.tmp) ?? 0,
             shmBytes: amount(.shm) ?? 0, workspaceMode: modes[word(.mode)] ?? .none, workspaceRoots: strings(.roots),

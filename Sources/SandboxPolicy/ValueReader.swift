@@ -220,6 +220,12 @@ extension ValueReader {
 
     private mutating func program(_ node: SourceNode, for key: String) -> Glob? {
         guard let text = text(node, for: key, maximum: PolicyPath.maximumBytes) else { return nil }
+        if text.contains(where: \.isWhitespace) {
+            let words = text.split(whereSeparator: \.isWhitespace).prefix(2)
+            let example = "{ program: \(words.first ?? "rm"), arguments: [\"\(words.dropFirst().first ?? "-rf")\"] }"
+            report(node.location, "'\(key)': a program is one word, and '\(text.prefix(80))' is more; write \(example)")
+            return nil
+        }
         if text.hasPrefix("/") {
             guard PolicyPath.normalised(text) == text, text != "/" else {
                 report(node.location, "'\(key)': '\(text.prefix(80))' is not a normalised path of a program")

@@ -6,7 +6,8 @@ import LinuxSystem
 /// What the launcher holds of the host for as long as it lives.
 final class Host {
     let proc: Directory
-    /// The launcher's own mount namespace, to come back to.
+    /// The host's mount namespace, to come back to. The launcher stays in it and mounts nothing there: a workspace on a
+    /// mount that was made after the daemon's start must be that mount, and not what it covers.
     let home: OwnedDescriptor
     /// A sealed copy of sandbox-init: no sandbox can change what the next one runs (CVE-2019-5736).
     let initExecutable: OwnedDescriptor
@@ -33,8 +34,7 @@ final class Host {
         }
         let proc = try at(.descriptors) { () throws(SystemError) in try Directory("/proc") }
         let home = try at(.template) { () throws(SystemError) in
-            try MountNamespace.leaveHost()
-            return try MountNamespace.open(of: getpid(), proc: proc)
+            try MountNamespace.open(of: getpid(), proc: proc)
         }
         let executable = try at(.descriptors) { () throws(SystemError) in try InitExecutable.sealedCopy() }
         let slots = try at(.slots) { () throws(SystemError) in try IdentitySlots.reserve() }

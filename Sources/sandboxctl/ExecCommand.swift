@@ -31,7 +31,7 @@ struct ExecCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard !command.isEmpty else {
-            throw ValidationError("missing the command: sandboxctl exec [options] -- COMMAND")
+            throw ValidationError("no command: put -- before it, as in sandboxctl exec -- ls -l /")
         }
         if standalone, service.socket != nil { throw ValidationError("--socket and --standalone exclude each other") }
         for variable in environment where !variable.contains("=") || variable.hasPrefix("=") {

@@ -63,12 +63,19 @@ struct Execution {
             return ExitStatus.serviceFailed
         }
         if !command.quiet, let line = OutcomeLine.of(result) { Diagnostics.write(line) }
-        if result.outcome.reason == .cancelled, let signal = interruption.signal { return ExitStatus.signal(signal) }
+        if result.outcome.reason == .cancelled, let signal = interruption.signal {
+            // To die of it, as the command itself would have: a shell's loop ends at Ctrl-C only then.
+            Terminal.restore()
+            Glibc.signal(signal, SIG_DFL)
+            raise(signal)
+            return ExitStatus.signal(signal)
+        }
         return ExitStatus.of(result.outcome)
     }
 
     private func explain() throws {
         let source = command.policySource ?? PolicySource(text: "default")
+        if !command.standalone { source.warnIfNotTheServices() }
         let policy = try source.load()
         let explanation = policy.explain(argv: command.command)
         Descriptor.error.write("\(PolicyRenderer.effective(policy))\n\(explanation.text)\n")

@@ -13,6 +13,7 @@ struct ListPolicies: ParsableCommand {
 
     func run() throws {
         let set = try PolicySet.builtIn()
+        PolicySource(text: "default").warnIfNotTheServices()
         Descriptor.output.write(Table.text(set.names.map { [$0, set[$0]?.description ?? ""] }))
     }
 }
@@ -40,6 +41,7 @@ struct CheckPolicies: ParsableCommand {
     func run() throws {
         do {
             _ = try PolicyFiles.load(files)
+            Descriptor.output.write(files.map { "\($0): ok\n" }.joined())
         } catch let errors as PolicyErrors {
             Descriptor.error.write("\(errors)\n")
             throw ExitCode(1)
@@ -60,13 +62,17 @@ struct ExplainPolicy: ParsableCommand {
 
     func validate() throws {
         let questions = (command.isEmpty ? 0 : 1) + (path == nil ? 0 : 1) + (connect == nil ? 0 : 1)
-        guard questions == 1 else { throw ValidationError("ask one thing: -- COMMAND, --path or --connect") }
+        guard questions == 1 else {
+            throw ValidationError("ask one thing: a command after --, as in '... -- rm -rf x', or --path, or --connect")
+        }
         guard path != nil || !(write || execute) else { throw ValidationError("--write and --execute need --path") }
         guard !(write && execute) else { throw ValidationError("ask for --write or for --execute, not both") }
     }
 
     func run() throws {
-        let explanation = try answer(PolicySource(text: policy).load())
+        let source = PolicySource(text: policy)
+        source.warnIfNotTheServices()
+        let explanation = try answer(source.load())
         Descriptor.output.write(explanation.text + "\n")
         if !explanation.allowed { throw ExitCode(1) }
     }

@@ -1,4 +1,5 @@
 import Glibc
+import SandboxClient
 import SandboxModel
 import SandboxPolicy
 
@@ -12,9 +13,20 @@ struct PolicySource: Sendable, Equatable {
 
     /// The policy's name: a file's is its own without the ending.
     var name: String {
-        guard isFile else { return text }
-        let last = text.split(separator: "/").last.map(String.init) ?? text
+        isFile ? Self.fileName(text) : text
+    }
+
+    /// A policy is called as its file is, without the ending.
+    static func fileName(_ path: String) -> String {
+        let last = path.split(separator: "/").last.map(String.init) ?? path
         return last.hasSuffix(".yaml") ? String(last.dropLast(".yaml".count)) : last
+    }
+
+    /// A service's policies are its operator's files, which this program does not see: what is said here may not hold
+    /// there.
+    func warnIfNotTheServices() {
+        guard !isFile, access(SandboxClient.standardSocket, F_OK) == 0 else { return }
+        Diagnostics.write("note: this is about the policies built into sandboxctl; the running service may have others")
     }
 
     /// The policy, read from the file or from the built-in ones.
@@ -31,7 +43,7 @@ struct PolicySource: Sendable, Equatable {
 /// Policy files, over the built-in policies that they may extend.
 enum PolicyFiles {
     static func load(_ paths: [String]) throws -> PolicySet {
-        let files = try paths.map { (name: $0, contents: try read($0)) }
+        let files = try paths.map { (name: PolicySource.fileName($0), contents: try read($0)) }
         return try PolicySet.load(files: files, over: PolicySet.builtIn())
     }
 

@@ -191,6 +191,33 @@ struct ExecTests {
         #expect(typo.status == 125 && typo.errors.contains("typo.yaml:3:11") && typo.errors.contains("timeout"))
     }
 
+    @Test func `a policy's own CPU time ends the run as cpu_timeout, also behind a shell`() throws {
+        let directory = TemporaryDirectory()
+        try directory.write("brief.yaml", "version: 1\nextends: default\nlimits: { cpu-time: 1s }\n")
+        let ran = try Ran(
+            sandboxctl: [
+                "exec", "--standalone", "--policy", "\(directory.path)/brief.yaml", "--", "sh", "-c",
+                "python3 -c 'while True: pass'; echo survived",
+            ])
+        #expect(ran.status == 124 && ran.errors.contains("cpu_timeout") && ran.output == "", "\(ran)")
+    }
+
+    @Test func `policy files are checked, shown and explained by their paths`() throws {
+        let directory = TemporaryDirectory()
+        let path = "\(directory.path)/mine.yaml"
+        try directory.write("mine.yaml", "version: 1\nextends: default\ncommands: { deny: [perl] }\n")
+        let check = try Ran(sandboxctl: ["policy", "check", path])
+        #expect(check.status == 0 && check.output == "\(path): ok\n", "\(check.errors)")
+        #expect(try Ran(sandboxctl: ["policy", "show", "--effective", path]).output.contains("perl"))
+        let denied = try Ran(sandboxctl: ["policy", "explain", "--policy", path, "--", "perl", "-e", "1"])
+        #expect(denied.status == 1 && denied.output.contains("mine.yaml:3"), "\(denied)")
+        #expect(try Ran(sandboxctl: ["policy", "explain", "--policy", path, "--path", "/etc/shadow"]).status == 1)
+        #expect(try Ran(sandboxctl: ["policy", "explain", "--policy", path, "--", "ls"]).status == 0)
+        try directory.write("typo.yaml", "version: 1\nextends: default\ncommands: { deny: [rm -rf] }\n")
+        let typo = try Ran(sandboxctl: ["policy", "check", "\(directory.path)/typo.yaml"])
+        #expect(typo.status == 1 && typo.errors.contains("typo.yaml:3:20") && typo.errors.contains("program: rm"))
+    }
+
     private static func sandboxdProcesses() throws -> Int {
         try Ran(["/usr/bin/pgrep", "-c", "-x", "sandboxd|sandbox-launche|sandbox-init"]).output.split(separator: "\n")
             .first.flatMap { Int($0) } ?? 0

@@ -110,6 +110,6 @@ import Testing
             try await SandboxClient.connect(socket: "/nonexistent/sandboxd.sock")
         }
         #expect(error?.code == .notConnected)
-        #expect(error?.message == "failed to connect to /nonexistent/sandboxd.sock: ENOENT")
+        #expect(error?.message == "failed to connect to /nonexistent/sandboxd.sock: ENOENT; no sandboxd runs there")
     }
 }

@@ -18,7 +18,7 @@ struct PolicyTests {
                     outputBytes: 10 << 20, wallMilliseconds: 30_000, cpuMilliseconds: 20_000))
         let compiled = python.compiled()
         #expect(!compiled.executeWritten && !compiled.loopback && compiled.workspaceMode == .write)
-        #expect(compiled.maximum.cpuSeconds == 20 && compiled.maximum.cpuMillicores == 1000)
+        #expect(compiled.maximum.cpuSeconds == 22 && compiled.maximum.cpuMillicores == 1000)
         let standard = try #require(set["default"]).compiled()
         #expect(standard.executeWritten && standard.workspaceRoots == ["/"] && standard.readPaths.contains("/usr"))
         #expect(!standard.readPaths.contains("/etc") && standard.tmpBytes == 256 << 20)
