@@ -108,4 +108,26 @@ struct FailClosedTests {
         #expect(ran.status == 125 && ran.output == "")
         #expect(ran.errors.contains("cgroup"), "\(ran.errors)")
     }
+
+    @Test func `a workspace on a mount that came after the daemon is that mount`() throws {
+        let directory = TemporaryDirectory()
+        for name in ["point", "mounted"] { try directory.makeDirectory(name) }
+        try directory.write("point/covered", "x")
+        try directory.write("mounted/seen", "x")
+        let script = """
+            set -e
+            "$1" --socket "$3/s" --log-level error &
+            for i in $(seq 100); do [ -S "$3/s" ] && break; sleep 0.05; done
+            mount --bind "$3/mounted" "$3/point"
+            "$2" exec --socket "$3/s" --workspace "$3/point" -- sh -c 'ls; echo x > written'
+            kill %1
+            wait
+            """
+        let ran = try Ran([
+            "/usr/bin/unshare", "-m", "--propagation", "private", "/bin/bash", "-c", script, "bash",
+            BuiltProducts.path("sandboxd"), BuiltProducts.path("sandboxctl"), directory.path,
+        ])
+        #expect(ran.output == "seen\n", "\(ran)")
+        #expect(directory.has("mounted/written") && !directory.has("point/written"))
+    }
 }
