@@ -134,7 +134,7 @@ package final class Engine {
         }
         let inForce = try policy.narrowed(by: request.limits)
         let id = runIdentifier()
-        let environment: [String]
+        var environment: [String]
         switch judge(request, policy) {
         case .success(let allowed): environment = allowed
         case .failure(let refusal):
@@ -145,6 +145,10 @@ package final class Engine {
                 RunResult(
                     id: id, policy: name, outcome: Outcome(reason: .denied, message: message), limits: inForce,
                     denials: [denial]))
+        }
+        // A terminal that nobody has described would be a dumb one; this is what nearly every emulator understands.
+        if request.terminal != nil, !environment.contains(where: { $0.hasPrefix("TERM=") }) {
+            environment.append("TERM=xterm-256color")
         }
         try RequestValidation.checkLength(argv: request.argv, environment: environment)
         let plan = LaunchRequest(

@@ -142,6 +142,8 @@ struct ExecTests {
     @Test func `a terminal`() throws {
         let (ran, _, _) = try exec(["--tty"], ["sh", "-c", "tty -s && echo terminal; stty size; echo x > /dev/tty"])
         #expect(ran.output.hasPrefix("terminal\r\n") && ran.output.hasSuffix("x\r\n"))
+        #expect(try exec(["--tty"], ["printenv", "TERM"]).ran.output == "xterm-256color\r\n")
+        #expect(try exec(["--tty", "--env", "TERM=vt100"], ["printenv", "TERM"]).ran.output == "vt100\r\n")
     }
 
     @Test func `JSON lines`() throws {
