@@ -64,7 +64,7 @@ struct Sandboxd: ParsableCommand {
             throw StartUpError(
                 .notPermitted,
                 "sandboxd must be started as root: it starts sandbox-launcher, which builds the sandboxes, and then "
-                    + "becomes an ordinary user; use sudo, or the systemd unit")
+                    + "becomes an ordinary user; use sudo, or ask whoever runs the service")
         }
         try prepareProcess()
         let account = try account()

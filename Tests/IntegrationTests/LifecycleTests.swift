@@ -133,7 +133,7 @@ struct LifecycleTests {
         }
         // A stopped command is not a stopped sandbox: its timeout still holds.
         let stopped = try await client.start(
-            RunRequest(argv: ["sh", "-c", "echo up; exec sleep 1116"], limits: Limits(wallMilliseconds: 700)))
+            RunRequest(argv: ["sh", "-c", "echo up; exec sleep 1116"], limits: Limits(wallMilliseconds: 3000)))
         for try await event in stopped.events {
             if case .standardOutput = event { break }
         }
