@@ -55,8 +55,9 @@ import Testing
         async let starting = client.start(RunRequest(argv: ["yes"]))
         let (channel, _) = try await server.accept()
         let run = try await starting
+        // Too little to be credited when it has been consumed, so that it does not matter how fast that is.
+        try await server.send(.data(.stdout, channel: channel, [UInt8](repeating: 0, count: window / 2 - 1)))
         try await server.send(.data(.stdout, channel: channel, [UInt8](repeating: 0, count: window)))
-        try await server.send(.data(.stdout, channel: channel, [0]))
         let error = await #expect(throws: ServiceError.self) { for try await _ in run.events {} }
         #expect(error?.code == .protocolViolation)
     }
