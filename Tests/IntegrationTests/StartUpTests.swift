@@ -117,11 +117,10 @@ struct FailClosedTests {
         let script = """
             set -e
             "$1" --socket "$3/s" --log-level error &
+            trap 'kill %1; wait' EXIT
             for i in $(seq 200); do "$2" ps --socket "$3/s" >/dev/null 2>&1 && break; sleep 0.05; done
             mount --bind "$3/mounted" "$3/point"
             "$2" exec --socket "$3/s" --workspace "$3/point" -- sh -c 'ls; echo x > written'
-            kill %1
-            wait
             """
         let ran = try Ran([
             "/usr/bin/unshare", "-m", "--propagation", "private", "/bin/bash", "-c", script, "bash",
