@@ -98,10 +98,6 @@ final class SplitGroup: ControlGroup {
         try memory.write("\(memoryEvents) \(control.number)", to: "cgroup.event_control")
     }
 
-    private func hostHasSwap() throws(SystemError) -> Bool {
-        try wholeFile("/proc/swaps").split(separator: "\n").count > 1
-    }
-
     func attach(_ pid: Int32) throws(SystemError) {
         for directory in directories.values { try directory.write("\(pid)", to: "cgroup.procs") }
     }
@@ -138,6 +134,11 @@ final class SplitGroup: ControlGroup {
         }
         return removed
     }
+}
+
+/// Whether a limit on memory alone would not hold.
+func hostHasSwap() throws(SystemError) -> Bool {
+    try wholeFile("/proc/swaps").split(separator: "\n").count > 1
 }
 
 /// A file with one number, `nil` when the kernel has no such file.

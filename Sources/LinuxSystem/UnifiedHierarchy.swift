@@ -78,7 +78,12 @@ final class UnifiedGroup: ControlGroup {
 
     fileprivate func apply(_ limits: LaunchLimits) throws(SystemError) {
         try directory.write("\(limits.memoryBytes)", to: "memory.max")
-        if directory.has("memory.swap.max") { try directory.write("0", to: "memory.swap.max") }
+        if directory.has("memory.swap.max") {
+            try directory.write("0", to: "memory.swap.max")
+        } else if try hostHasSwap() {
+            // Without swap accounting the limit would not hold: the tree would go on in swap.
+            throw SystemError("limit swap (boot with swapaccount=1)", "memory.swap.max", errno: ENOENT)
+        }
         try directory.write("1", to: "memory.oom.group")
         try directory.write("\(limits.processes)", to: "pids.max")
         try directory.write("\(max(1000, UInt64(limits.cpuMillicores) * 100)) 100000", to: "cpu.max")
