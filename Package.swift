@@ -141,6 +141,7 @@ let package = Package(
                 "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
             ],
             swiftSettings: strict),
+        .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),
         .testTarget(
             name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
             swiftSettings: strict),

@@ -39,7 +39,10 @@ final class PreparedPolicy {
 
     private static func compile(_ policy: CompiledPolicy) throws(LaunchFailure) -> FilterProgram {
         do {
-            return try FilterCompiler.compile(allow: policy.syscallsAllowed, deny: policy.syscallsDenied)
+            var request = FilterRequest()
+            request.allow = policy.syscallsAllowed
+            request.deny = policy.syscallsDenied
+            return try FilterCompiler.compile(request)
         } catch {
             switch error {
             case .unknownCall(let name):
