@@ -79,7 +79,8 @@ import Testing
         @Test func setIdBitsInEveryCallThatMakesFiles() throws {
             let filter = try simulator()
             let created = UInt64(O_CREAT)
-            for mode in [UInt64(0o4755), 0o2755, 0o6777, 0o4000 | 1 << 33] {
+            let modes: [UInt64] = [0o4755, 0o2755, 0o6777, 0o2_0000_0004_000]
+            for mode in modes {
                 for name in ["chmod", "fchmod", "creat", "mkdir"] {
                     #expect(filter.answer(try Self.number(name), [0, mode]) == .notify, "\(name)")
                 }
@@ -138,7 +139,8 @@ import Testing
             }
             let (mmap, mprotect) = (try Self.number("mmap"), try Self.number("mprotect"))
             for protection in [UInt64(0), 1, 3, 5] { #expect(filter.answer(mmap, [0, 4096, protection]) == .allow) }
-            for protection in [UInt64(6), 7, 1 << 40 | 7] {
+            let refused: [UInt64] = [6, 7, 0x100_0000_0007]
+            for protection in refused {
                 #expect(filter.answer(mmap, [0, 4096, protection]) == .notify)
             }
             #expect(filter.answer(mprotect, [0, 4096, 3]) == .allow)
