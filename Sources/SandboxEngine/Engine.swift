@@ -264,7 +264,7 @@ package final class Engine {
         case .failed(let number, let failure): runs[number]?.handle(.launchFailed(failure))
         case .finished(let number, let report): runs[number]?.handle(.exited(report))
         case .sampled(let number, let usage): runs[number]?.handle(.sampled(usage))
-        case .policyReady, .policyRefused, .sealed:
+        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed:
             log.warning("the launcher answered what was not asked")
         }
     }

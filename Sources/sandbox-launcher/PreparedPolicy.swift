@@ -12,7 +12,8 @@ final class PreparedPolicy {
     /// Whether pid 1 forbids executable files in memory first of all.
     let sealsMemoryFiles: Bool
 
-    init(_ policy: CompiledPolicy, host: Host) throws(LaunchFailure) {
+    /// - Parameter isAudited: whether Landlock's refusals become audit messages.
+    init(_ policy: CompiledPolicy, host: Host, isAudited: Bool) throws(LaunchFailure) {
         self.policy = policy
         try Self.check(policy)
         let request = Self.filterRequest(policy, memory: host.memory)
@@ -23,7 +24,7 @@ final class PreparedPolicy {
         let rules = PathRules(policy, contents: contents, executables: executables, landlock: host.landlock)
         message = PrepareMessage.encode(
             policy, rules: rules, filter: filter, watched: request.watchedAndAllowed,
-            host: host)
+            isAudited: isAudited, host: host)
         template = try TemplateNamespace.build(policy, contents: contents, executables: executables, host: host)
     }
 

@@ -95,8 +95,12 @@ struct init_prepare {
     uint32_t watched;
     // No memory that is writable and executable, PR_SET_MDWE.
     uint32_t refuse_executable_memory;
-    uint32_t reserved;
+    // landlock_restrict_self(2).
+    uint32_t landlock_flags;
 };
+
+// LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON: refusals are told also after the command's execve(2).
+#define INIT_LANDLOCK_LOG 2
 
 // Equal to FilterRequest.Watched in SeccompFilter.
 #define INIT_WATCH_CONNECT 1
