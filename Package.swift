@@ -67,7 +67,9 @@ let package = Package(
 
         // Linux
         .target(name: "LinuxSystem", dependencies: ["CSandbox", "LaunchPlan"], swiftSettings: bare),
-        .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: bare),
+        .target(
+            name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], exclude: ["SystemCalls.md"],
+            swiftSettings: bare),
 
         // daemon
         .target(
