@@ -146,7 +146,7 @@ final class RawClient {
                 case .error(_, let error):
                     ended.error = error
                     return ended
-                case .hello, .accepted, .runs, .killed: break
+                case .hello, .accepted, .runs, .killed, .policies, .policy: break
                 }
             }
             if grant, frame.kind == .stdout { send(.credit(channel: channel, bytes: UInt32(frame.payload.count - 4))) }
