@@ -13,6 +13,15 @@ enum PolicyPath {
         "/etc/ssl/private", "/etc/security/opasswd", "/etc/krb5.keytab",
     ]
 
+    /// What no spelling of which may be shown, for editors; `refusal` knows also what lies below.
+    static var never: [String] { ["/", "/etc"] + reserved + secrets }
+
+    /// Absolute and normalised, as a regular expression of JSON Schema.
+    static let pattern = "^\(absolute)$"
+    static let programPattern = "^\(absolute)/?$"
+    static let rootPattern = "^(~|/|\(absolute))$"
+    private static let absolute = "(/(?!\\.{1,2}(/|$))[^/*]+)+"
+
     /// Why a policy may not show this path, or `nil` when it may. `/etc/ssl` may: its `private` is unreadable inside.
     static func refusal(ofReading path: String) -> String? {
         if path == "/" { return "'/' would show the whole host; name the directories that are needed" }

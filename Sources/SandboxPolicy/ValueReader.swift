@@ -207,8 +207,6 @@ extension ValueReader {
 // MARK: - Command rules
 
 extension ValueReader {
-    private static let ruleKeys = ["program", "arguments", "reason", "hint"]
-
     private mutating func rules(_ node: SourceNode, for key: PolicyKey) -> [CommandRule]? {
         guard let elements = elements(node, for: key.rawValue) else { return nil }
         return elements.compactMap { rule($0, for: key.rawValue) }
@@ -225,19 +223,20 @@ extension ValueReader {
         var hint: String?
         var named = false
         for entry in entries {
-            switch entry.key.value {
-            case "program":
+            switch RuleKey(rawValue: entry.key.value) {
+            case .program:
                 named = true
                 program = self.program(entry.value, for: "\(key).program")
-            case "arguments":
+            case .arguments:
                 for element in elements(entry.value, for: "\(key).arguments", maximum: 64) ?? [] {
                     // An empty argument is possible, so an empty pattern in quotes is too.
                     if let text = text(element, for: "\(key).arguments") { arguments.append(Glob(text)) }
                 }
-            case "reason": reason = text(entry.value, for: "\(key).reason")
-            case "hint": hint = text(entry.value, for: "\(key).hint")
-            case let unknown:
-                let suggestion = Spelling.nearest(to: unknown, among: Self.ruleKeys)
+            case .reason: reason = text(entry.value, for: "\(key).reason")
+            case .hint: hint = text(entry.value, for: "\(key).hint")
+            case nil:
+                let unknown = entry.key.value
+                let suggestion = Spelling.nearest(to: unknown, among: RuleKey.allCases.map(\.rawValue))
                 let message = "unknown key '\(unknown.prefix(40))' in a rule of '\(key)'"
                 report(entry.key.location, message, suggestion: suggestion)
             }

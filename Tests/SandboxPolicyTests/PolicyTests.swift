@@ -94,10 +94,15 @@ struct PolicyTests {
             let text = PolicyRenderer.effective(policy)
             let again = try #require(try load(["again": text])["again"])
             #expect(again.digest == policy.digest, "\(text)")
+            // Read as a service's, every origin is what it was.
+            let received = try EffectivePolicy.read(name: name, text: text, digest: policy.digest)
+            #expect(PolicyRenderer.effective(received) == text)
+            #expect(throws: PolicyErrors.self) { try EffectivePolicy.read(name: name, text: text, digest: "0") }
         }
         let python = PolicyRenderer.effective(try #require(try builtIn.get()["python"]))
         #expect(python.contains("\n  timeout: 30s  # python.yaml:"))
         #expect(python.contains("\n    - /usr  # default.yaml:"))
+        #expect(python.contains("\n  deny:  # python.yaml:"))
         #expect(python.contains("\n    HOME: /tmp  # default.yaml:"))
         #expect(python.contains("\n    PYTHONDONTWRITEBYTECODE: \"1\"  # python.yaml:"))
     }
