@@ -9,6 +9,8 @@ final class PreparedPolicy {
     let template: OwnedDescriptor
     /// `init_prepare` with all that follows it.
     let message: [UInt8]
+    /// argv of this policy's probe.
+    let probeArguments: [String]
 
     init(_ policy: CompiledPolicy, host: Host) throws(LaunchFailure) {
         self.policy = policy
@@ -17,6 +19,9 @@ final class PreparedPolicy {
         let contents = try at(.template) { () throws(SystemError) in try TemplateContents(readPaths: policy.readPaths) }
         let rules = PathRules(policy, contents: contents, landlock: host.landlock)
         message = PrepareMessage.encode(policy, rules: rules, filter: filter, landlock: host.landlock)
+        let shown = Set(contents.shown.map(\.path))
+        probeArguments = ProbePlan.arguments(
+            policy, shown: shown.contains, number: FilterCompiler.number)
         template = try TemplateNamespace.build(policy, contents: contents, host: host)
     }
 
