@@ -122,6 +122,20 @@ extension SandboxClient {
         }
     }
 
+    /// Probes the confinement of a policy, or of all of them, anew: what each probe found.
+    ///
+    /// - Parameter allChecks: for one policy, also the checks that held.
+    public func verify(policy: String? = nil, allChecks: Bool = false) async throws -> [PolicyVerification] {
+        guard server.capabilities.contains(WireCapability.verify) else {
+            throw ServiceError(.invalidRequest, "\(server.server) cannot verify policies: it is older than this client")
+        }
+        let message = try await connection.ask { .verify(channel: $0, policy: policy, allChecks: allChecks) }
+        guard case .verified(_, let policies) = message else {
+            throw ServiceError(.protocolViolation, "sandboxd answered verify with something else")
+        }
+        return policies
+    }
+
     private static func collect(_ run: Run, captureBytes: Int) async throws -> RunOutput {
         var output = Capture(maximumBytes: captureBytes)
         var errors = Capture(maximumBytes: captureBytes)

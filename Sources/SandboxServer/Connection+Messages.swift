@@ -48,7 +48,7 @@ extension Connection {
                 return fail("version \(version) is not spoken here; version \(wireVersion) is")
             }
             greeted()
-            return send(.hello(version: wireVersion, capabilities: [], server: serverName))
+            return send(.hello(version: wireVersion, capabilities: [WireCapability.verify], server: serverName))
         }
         switch message {
         case .hello: fail("hello came twice")
@@ -61,6 +61,7 @@ extension Connection {
         case .list(let channel):
             guard let client, isFree(channel) else { return }
             send(.runs(channel: channel, runs: engine.list(for: client)))
+        case .verify(let channel, let policy, let allChecks): verify(channel, policy, allChecks: allChecks)
         case .kill(let channel, let id):
             guard let client, isFree(channel) else { return }
             do throws(ServiceError) {
@@ -69,6 +70,21 @@ extension Connection {
             } catch {
                 send(.error(channel: channel, error: error))
             }
+        }
+    }
+
+    /// The answer takes as long as the probes; the channel is in use until then.
+    private func verify(_ channel: UInt32, _ policy: String?, allChecks: Bool) {
+        guard let client, isFree(channel) else { return }
+        do throws(ServiceError) {
+            verifying.insert(channel)
+            try engine.verify(policy: policy, allChecks: allChecks, for: client) { [weak self] verdicts in
+                self?.verifying.remove(channel)
+                self?.send(.verified(channel: channel, policies: verdicts))
+            }
+        } catch {
+            verifying.remove(channel)
+            send(.error(channel: channel, error: error))
         }
     }
 
@@ -89,7 +105,7 @@ extension Connection {
 
     /// An answer on a channel in use would be taken for its run's.
     private func isFree(_ channel: UInt32) -> Bool {
-        guard entries[channel] != nil else { return true }
+        guard entries[channel] != nil || verifying.contains(channel) else { return true }
         fail("channel \(channel) is in use")
         return false
     }

@@ -19,11 +19,14 @@ package enum ClientMessage: Sendable, Equatable {
     case list(channel: UInt32)
     /// Ends a run by id, also one of another connection of the same user.
     case kill(channel: UInt32, id: String)
+    /// Probes one policy or all of them anew. `allChecks`: of the one policy also those that held.
+    case verify(channel: UInt32, policy: String?, allChecks: Bool)
 }
 
 extension ClientMessage: Codable {
     private enum Keys: String, CodingKey {
-        case type, version, capabilities, channel, request, window, signal, size, id
+        case type, version, capabilities, channel, request, window, signal, size, id, policy
+        case allChecks = "all_checks"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -45,6 +48,10 @@ extension ClientMessage: Codable {
         case "resize":
             self = .resize(channel: try channel(), size: try values.decode(TerminalSize.self, forKey: .size))
         case "list": self = .list(channel: try channel())
+        case "verify":
+            self = .verify(
+                channel: try channel(), policy: try values.decodeIfPresent(String.self, forKey: .policy),
+                allChecks: try values.decodeIfPresent(Bool.self, forKey: .allChecks) ?? false)
         case "kill": self = .kill(channel: try channel(), id: try values.decode(String.self, forKey: .id))
         default:
             throw DecodingError.dataCorruptedError(
@@ -82,6 +89,11 @@ extension ClientMessage: Codable {
             try values.encode("kill", forKey: .type)
             try values.encode(channel, forKey: .channel)
             try values.encode(id, forKey: .id)
+        case .verify(let channel, let policy, let allChecks):
+            try values.encode("verify", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encodeIfPresent(policy, forKey: .policy)
+            try values.encode(allChecks, forKey: .allChecks)
         }
     }
 }

@@ -60,7 +60,8 @@ final class Host {
     private static func settle(control: Int32) throws(SystemError) {
         // Terminal signals and the like are sandboxd's business; the end of its socket ends this process. What a parent
         // ignored must not stay ignored in the sandboxes.
-        for number in 1..<65 where number != SIGKILL && number != SIGSTOP { signal(Int32(number), SIG_DFL) }
+        // What cannot be ignored refuses this, and need not be reset.
+        for number in 1...64 { _ = sandbox_default_signal(Int32(number)) }
         var all = sigset_t()
         sigfillset(&all)
         sigprocmask(SIG_BLOCK, &all, nil)

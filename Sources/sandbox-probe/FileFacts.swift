@@ -56,8 +56,9 @@ enum FileFacts {
     }
 
     private static func present(_ output: inout Output, _ path: StaticString) {
-        let result = System.call(__NR_faccessat, Open.here, System.address(path), 0)
-        output.line("present", path, -result)
+        let file = System.open(System.address(path), Open.path)
+        output.line("present", path, file < 0 ? -file : 0)
+        if file >= 0 { System.close(file) }
     }
 }
 
@@ -111,7 +112,7 @@ enum FileAttempts {
         if second == 0 { _ = System.call(__NR_unlinkat, Open.here, System.address(path), 0) }
     }
 
-    /// Text in an executable file: EACCES says that it may not be executed; ENOEXEC, that it may but is no program.
+    /// An empty executable file: EACCES says that it may not be executed; ENOEXEC, that it may but is no program.
     private static func execute(
         _ output: inout Output, _ writeName: StaticString, _ executeName: StaticString, _ path: StaticString
     ) {
@@ -119,8 +120,6 @@ enum FileAttempts {
         let file = System.open(address, Open.writeOnly | Open.create | Open.exclusive, mode: 0o700)
         output.attempt(writeName, file)
         guard file >= 0 else { return }
-        let text: StaticString = "no program\n"
-        _ = System.call(__NR_write, file, System.address(text), text.utf8CodeUnitCount)
         if path.utf8Start[1] == 116 {
             // In /tmp: a set-user-ID bit as well.
             output.attempt("chmod_setuid", System.call(__NR_fchmodat, Open.here, address, 0o4755))
@@ -131,7 +130,7 @@ enum FileAttempts {
         _ = System.call(__NR_unlinkat, Open.here, address, 0)
     }
 
-    /// The same for a memory file. It is open for writing, so ETXTBSY says that it could be executed.
+    /// The same for a memory file.
     private static func executeMemory(_ output: inout Output) {
         let name: StaticString = "probe"
         let file = System.call(__NR_memfd_create, System.address(name), 1)

@@ -5,10 +5,6 @@ enum ProcessFacts {
     static func write(_ output: inout Output) {
         // Before anything is opened.
         output.list("descriptor", "/proc/self/fd", numbersOnly: true)
-        output.line("pid", System.call(__NR_getpid))
-        output.line("parent", System.call(__NR_getppid))
-        output.line("session", System.call(__NR_getsid, 0))
-        output.line("umask", System.call(__NR_umask, 0o022))
         environment(&output)
         // Asking for another limit on cores is answered as if it had been done; /proc/self/limits shows that it was not.
         var limit: (UInt64, UInt64) = (0, 0)

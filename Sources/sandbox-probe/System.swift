@@ -32,6 +32,7 @@ enum Open {
     static let exclusive = 0o200
     static let nonBlocking = 0o4000
     static let closeOnExec = 0o2_000_000
+    static let path = 0o10_000_000
     /// AT_FDCWD.
     static let here = -100
     /// AT_EMPTY_PATH.
