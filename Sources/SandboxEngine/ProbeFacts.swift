@@ -1,20 +1,26 @@
 /// What a probe found, as it wrote it: lines `key value...`. It ran inside, where nothing is trusted to be well-formed.
 package struct ProbeFacts: Sendable, Equatable {
-    private let values: [String: [String]]
+    private var values: [String: [String]] = [:]
+    /// The values of lines "key name value", by key and name; `nil` for one that came twice.
+    private var names: [String: String?] = [:]
 
     /// Whether the probe came to its end: what follows from a line's absence holds only then.
     package let isComplete: Bool
 
     package init(_ output: [UInt8]) {
-        var values: [String: [String]] = [:]
-        var last = ""
-        for line in String(decoding: output, as: UTF8.self).split(separator: "\n") {
-            let key = line.prefix { $0 != " " }
-            last = String(line)
-            values[String(key), default: []].append(String(line.dropFirst(key.count + 1)))
+        let lines = output.split(separator: UInt8(ascii: "\n"))
+        isComplete = lines.last?.elementsEqual("end".utf8) ?? false
+        for line in lines {
+            let end = line.firstIndex(of: UInt8(ascii: " ")) ?? line.endIndex
+            let key = String(decoding: line[..<end], as: UTF8.self)
+            let value = line[end...].dropFirst()
+            values[key, default: []].append(String(decoding: value, as: UTF8.self))
+            // "name value", or of /proc/self/status "name:<tab>value".
+            let nameEnd = value.firstIndex { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") } ?? value.endIndex
+            let name = "\(key) \(String(decoding: value[..<nameEnd], as: UTF8.self))"
+            names[name] =
+                names[name] == nil ? String(decoding: value[nameEnd...].dropFirst(), as: UTF8.self) : .some(nil)
         }
-        self.values = values
-        isComplete = last == "end"
     }
 
     /// Every value of a key, in order.
@@ -28,18 +34,13 @@ package struct ProbeFacts: Sendable, Equatable {
 
     func number(_ key: String) -> Int? { one(key).flatMap { Int($0) } }
 
-    /// The value of `name` under a key whose lines are "name value".
-    func named(_ key: String, _ name: String) -> String? {
-        let found = all(key).filter { $0.hasPrefix(name + " ") }
-        return found.count == 1 ? String(found[0].dropFirst(name.count + 1)) : nil
-    }
+    /// The value of `name` under a key whose lines are "name value"; `nil` also where it came twice.
+    func named(_ key: String, _ name: String) -> String? { names["\(key) \(name)"] ?? nil }
 
     /// A field of `/proc/self/status`, `proc_pid_status(5)`.
     func status(_ name: String) -> String? {
-        let found = all("status").filter { $0.hasPrefix(name + ":") }
-        guard found.count == 1 else { return nil }
-        let words = found[0].dropFirst(name.count + 1).split(whereSeparator: \.isWhitespace)
-        return words.joined(separator: " ")
+        guard let value = named("status", "\(name):") else { return nil }
+        return value.split { $0 == " " || $0 == "\t" }.joined(separator: " ")
     }
 
     /// Soft and hard limit as `/proc/self/limits` shows them.
