@@ -160,3 +160,16 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// libFuzzer instruments everything that it is built with, so its program exists only when it is asked for: `make fuzz`.
+if Context.environment["SANDBOXD_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "LaunchPlan", "SandboxModel", "SandboxWire", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzzing", exclude: ["Corpora", "Dictionaries"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
