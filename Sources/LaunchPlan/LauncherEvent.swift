@@ -12,7 +12,7 @@ package enum LauncherEvent: Sendable, Equatable {
     case finished(run: UInt64, report: RunReport)
     case sampled(run: UInt64, usage: TreeUsage)
 
-    package static let maximumBytes = 16 << 10
+    package static let maximumBytes = 32 << 10
 
     package var encoded: [UInt8] {
         var writer = BinaryWriter()
@@ -72,11 +72,14 @@ package struct LaunchFailure: Error, Sendable, Equatable {
     package var errno: Int32
     /// The object, and for a refusal the reason: "/srv/build", "limit memory is wider than the policy's".
     package var subject: String
+    /// What the sandbox refused before.
+    package var denials: [KernelDenial]
 
-    package init(_ stage: LaunchStage, errno: Int32 = 0, _ subject: String = "") {
+    package init(_ stage: LaunchStage, errno: Int32 = 0, _ subject: String = "", denials: [KernelDenial] = []) {
         self.stage = stage
         self.errno = errno
         self.subject = subject
+        self.denials = denials
     }
 
     /// A program's name may have 128 KiB. Whoever reads events takes no more than `LauncherEvent.maximumBytes`.
@@ -86,6 +89,7 @@ package struct LaunchFailure: Error, Sendable, Equatable {
         writer.put(stage.rawValue)
         writer.put(errno)
         writer.put(raw: Self.cut(subject))
+        KernelDenial.encode(denials, to: &writer)
     }
 
     /// At a character's end, so that it reads back as what was written.
@@ -102,6 +106,7 @@ package struct LaunchFailure: Error, Sendable, Equatable {
         self.stage = stage
         errno = try reader.integer()
         subject = try reader.string("subject", maximum: Self.maximumSubjectBytes)
+        denials = try KernelDenial.list(from: &reader)
     }
 }
 
@@ -119,8 +124,12 @@ package struct RunReport: Sendable, Equatable {
     package var startedAt: UInt64
     package var endedAt: UInt64
     package var usage: TreeUsage
+    package var denials: [KernelDenial]
 
-    package init(ending: Ending, startedAt: UInt64, endedAt: UInt64, usage: TreeUsage) {
+    package init(
+        ending: Ending, startedAt: UInt64, endedAt: UInt64, usage: TreeUsage, denials: [KernelDenial] = []
+    ) {
+        self.denials = denials
         self.ending = ending
         self.startedAt = startedAt
         self.endedAt = endedAt
@@ -142,6 +151,7 @@ package struct RunReport: Sendable, Equatable {
         writer.put(startedAt)
         writer.put(endedAt)
         usage.encode(to: &writer)
+        KernelDenial.encode(denials, to: &writer)
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
@@ -156,6 +166,7 @@ package struct RunReport: Sendable, Equatable {
         startedAt = try reader.integer()
         endedAt = try reader.integer()
         usage = try TreeUsage(from: &reader)
+        denials = try KernelDenial.list(from: &reader)
     }
 }
 
