@@ -168,7 +168,7 @@ let package = Package(
 if Context.environment["SANDBOXD_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzz",
+            name: "Fuzzing",
             dependencies: [
                 "LaunchPlan", "SandboxModel", "SandboxWire", "SandboxPolicy", "SandboxEngine", "SandboxServer",
                 .product(name: "NIOCore", package: "swift-nio"),
