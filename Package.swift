@@ -140,7 +140,7 @@ let package = Package(
         .testTarget(
             name: "LauncherTests",
             dependencies: [
-                "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
+                "CInitPlan", "CSandbox", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),

@@ -33,6 +33,9 @@ final class LauncherHarness {
         return harness
     }
 
+    /// This end of the socket between sandboxd and launcher.
+    var controlNumber: Int32 { control.number }
+
     /// The launcher's process.
     var pid: Int32 { program.pid }
 
