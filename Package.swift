@@ -147,7 +147,7 @@ let package = Package(
         .testTarget(
             name: "LauncherTests",
             dependencies: [
-                "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
+                "CInitPlan", "CSandbox", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),
@@ -171,3 +171,16 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// libFuzzer instruments everything that it is built with, so its program exists only when it is asked for: `make fuzz`.
+if Context.environment["SANDBOXD_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzzing",
+            dependencies: [
+                "LaunchPlan", "SandboxModel", "SandboxWire", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzzing", exclude: ["Corpora", "Dictionaries"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

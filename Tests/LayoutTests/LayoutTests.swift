@@ -24,7 +24,9 @@ struct LayoutTests {
 
     @Test func `the manifest has the targets of the design and no other`() {
         let named = Self.c.union(Self.values).union(Self.linux).union(Self.daemon).union(Self.products)
-        let tests = manifest.targets.values.filter { $0.kind == ".testTarget" || $0.name == "SandboxTestSupport" }
+        let tests = manifest.targets.values.filter {
+            $0.kind == ".testTarget" || ["SandboxTestSupport", "Fuzzing"].contains($0.name)
+        }
         #expect(Set(manifest.targets.keys).subtracting(tests.map(\.name)) == named)
     }
 
