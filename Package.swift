@@ -67,12 +67,16 @@ let package = Package(
 
         // Linux
         .target(name: "LinuxSystem", dependencies: ["CSandbox", "LaunchPlan"], swiftSettings: bare),
-        .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: bare),
+        .target(
+            name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], exclude: ["SystemCalls.md"],
+            swiftSettings: bare),
 
         // daemon
         .target(
             name: "SandboxPolicy",
-            dependencies: ["SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams"),
+            ],
             exclude: ["PolicyFormat.md", "BuiltIn/tests"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
