@@ -24,6 +24,20 @@ let bare: [SwiftSetting] =
         ])
     ]
 
+/// The programs inside the sandbox: Embedded Swift, static, without libc.
+let embedded: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Embedded"),
+    .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
+]
+let freestanding: [LinkerSetting] = [
+    .unsafeFlags([
+        "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
+        "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
+        "-Xclang-linker", "-Wno-unused-command-line-argument",
+    ])
+]
+
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
@@ -38,6 +52,7 @@ let package = Package(
         .executable(name: "sandboxd", targets: ["sandboxd"]),
         .executable(name: "sandbox-launcher", targets: ["sandbox-launcher"]),
         .executable(name: "sandbox-init", targets: ["sandbox-init"]),
+        .executable(name: "sandbox-probe", targets: ["sandbox-probe"]),
         .executable(name: "sandboxctl", targets: ["sandboxctl"]),
         .executable(name: "example-agent", targets: ["example-agent"]),
         .executable(name: "sandbox-bench", targets: ["sandbox-bench"]),
@@ -102,18 +117,10 @@ let package = Package(
         .executableTarget(
             name: "sandbox-init",
             dependencies: ["CInit", "CInitPlan"],
-            swiftSettings: [
-                .treatAllWarnings(as: .error),
-                .enableExperimentalFeature("Embedded"),
-                .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
-            ],
-            linkerSettings: [
-                .unsafeFlags([
-                    "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
-                    "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
-                    "-Xclang-linker", "-Wno-unused-command-line-argument",
-                ])
-            ]),
+            swiftSettings: embedded, linkerSettings: freestanding),
+        .executableTarget(
+            name: "sandbox-probe", dependencies: ["CInit", "CInitPlan"],
+            swiftSettings: embedded, linkerSettings: freestanding),
         .target(
             name: "SandboxClient", dependencies: ["SandboxModel", "SandboxWire", "CSandbox"], swiftSettings: strict),
         .executableTarget(

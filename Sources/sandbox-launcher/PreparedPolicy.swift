@@ -11,6 +11,8 @@ final class PreparedPolicy {
     let message: [UInt8]
     /// Whether pid 1 forbids executable files in memory first of all.
     let sealsMemoryFiles: Bool
+    /// argv of this policy's probe.
+    let probeArguments: [String]
 
     /// - Parameter isAudited: whether Landlock's refusals become audit messages.
     init(_ policy: CompiledPolicy, host: Host, isAudited: Bool) throws(LaunchFailure) {
@@ -25,6 +27,9 @@ final class PreparedPolicy {
         message = PrepareMessage.encode(
             policy, rules: rules, filter: filter, watched: request.watchedAndAllowed,
             isAudited: isAudited, host: host)
+        let shown = Set(contents.shown.map(\.path))
+        probeArguments = ProbePlan.arguments(
+            policy, shown: shown.contains, number: FilterCompiler.number)
         template = try TemplateNamespace.build(policy, contents: contents, executables: executables, host: host)
     }
 

@@ -14,7 +14,7 @@ struct LayoutTests {
     private static let daemon: Set = ["SandboxPolicy", "SandboxEngine", "SandboxServer"]
     private static let products: Set = [
         "sandboxd", "sandbox-launcher", "sandbox-init", "sandboxctl", "SandboxClient", "example-agent",
-        "sandbox-bench",
+        "sandbox-probe", "sandbox-bench",
     ]
 
     /// A target's layer: a smaller number is further down.
