@@ -124,8 +124,9 @@ struct InheritanceTests {
             "commands: { execute: [/usr/lib/jq] }", "'commands.execute' may only be narrowed: '/usr/lib/jq' is added"
         ),
         (
-            "commands: { execute: [/usr/bin/jq] }", "commands: { execute: [/usr/bin/jq], libraries: [/usr/lib/x] }",
-            "commands: { libraries: [/usr/share] }", "'commands.libraries' may only be narrowed: '/usr/share' is added"
+            "commands: { execute: [/usr/bin/jq] }",
+            "commands: { execute: [/usr/bin/jq], libraries: [/lib/x86_64-linux-gnu/x] }",
+            "commands: { libraries: [/usr/lib] }", "'commands.libraries' may only be narrowed: '/usr/lib' is added"
         ),
         ("", "tenants: { users: [root] }", "", ""),
         (
