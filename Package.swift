@@ -70,6 +70,7 @@ let package = Package(
         .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: bare),
 
         // daemon
+        .target(name: "ShellSyntax", swiftSettings: strict),
         .target(
             name: "SandboxPolicy",
             dependencies: ["SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
@@ -144,6 +145,8 @@ let package = Package(
         .testTarget(
             name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
             swiftSettings: strict),
+        .testTarget(
+            name: "ShellSyntaxTests", dependencies: ["ShellSyntax"], exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
         .testTarget(
