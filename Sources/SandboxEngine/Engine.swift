@@ -129,22 +129,19 @@ package final class Engine {
         try RequestValidation.check(request)
         let name = request.policy ?? "default"
         guard let policy = policies[name], let maximum = compiled[name]?.maximum else {
-            let names = policies.names.sorted().joined(separator: ", ")
-            throw ServiceError(.unknownPolicy, "no policy '\(name.shown)'; there are \(names)")
+            throw unknownPolicy(name, for: client)
+        }
+        let id = runIdentifier()
+        // First of all: whoever may not use a policy learns nothing of it.
+        if let denial = policy.refusal(client.peer) {
+            return .denied(refused(by: denial, id: id, policy: name, limits: Limits(), client))
         }
         let inForce = try policy.narrowed(by: request.limits)
-        let id = runIdentifier()
         var environment: [String]
         switch judge(request, policy) {
         case .success(let allowed): environment = allowed
         case .failure(let refusal):
-            let denial = refusal.denial
-            log.info("denied", metadata: ["run": "\(id)", "policy": "\(name)", "uid": "\(client.peer.uid)"])
-            let message = "policy '\(name)' (\(denial.rule)) refused \(denial.subject.shown)"
-            return .denied(
-                RunResult(
-                    id: id, policy: name, outcome: Outcome(reason: .denied, message: message), limits: inForce,
-                    denials: [denial]))
+            return .denied(refused(by: refusal.denial, id: id, policy: name, limits: inForce, client))
         }
         // A terminal that nobody has described would be a dumb one; this is what nearly every emulator understands.
         if request.terminal != nil, !environment.contains(where: { $0.hasPrefix("TERM=") }) {
@@ -157,11 +154,22 @@ package final class Engine {
             limits: LaunchLimits(inForce, maximum: maximum), terminal: request.terminal != nil)
         nextRun += 1
         return .running(
-            try launch(plan, request, inForce, id: id, channel, window, client, owner, arrivedAt: arrivedAt))
+            try launch(plan, request, policy, inForce, id: id, channel, window, client, owner, arrivedAt: arrivedAt))
+    }
+
+    private func refused(
+        by denial: Denial, id: String, policy: String, limits: Limits, _ client: Client
+    ) -> RunResult {
+        log.info("denied", metadata: ["run": "\(id)", "policy": "\(policy)", "uid": "\(client.peer.uid)"])
+        let message = "policy '\(policy)' (\(denial.rule)) refused \(denial.subject.shown)"
+        return RunResult(
+            id: id, policy: policy, outcome: Outcome(reason: .denied, message: message), limits: limits,
+            denials: [denial])
     }
 
     private func launch(
-        _ plan: LaunchRequest, _ request: RunRequest, _ inForce: Limits, id: String, _ channel: UInt32,
+        _ plan: LaunchRequest, _ request: RunRequest, _ policy: Policy, _ inForce: Limits, id: String,
+        _ channel: UInt32,
         _ window: UInt32?, _ client: Client, _ owner: any RunOwner, arrivedAt: UInt64
     ) throws(ServiceError) -> Run {
         let streams: RunStreams
@@ -172,7 +180,8 @@ package final class Engine {
             throw ServiceError(.overloaded, "\(error)", category: .temporary, retryAfterMilliseconds: 100)
         }
         let run = Run(
-            id: id, number: plan.run, channel: channel, client: client, plan: plan, limits: inForce, window: window,
+            id: id, number: plan.run, channel: channel, client: client, plan: plan, policy: policy,
+            limits: inForce, window: window,
             arrivedAt: arrivedAt, streams: streams, owner: owner, engine: self)
         run.onEnd = { [weak self, unowned run] verdict in self?.ended(run, verdict) }
         runs[plan.run] = run
@@ -262,7 +271,7 @@ package final class Engine {
         case .failed(let number, let failure): runs[number]?.handle(.launchFailed(failure))
         case .finished(let number, let report): runs[number]?.handle(.exited(report))
         case .sampled(let number, let usage): runs[number]?.handle(.sampled(usage))
-        case .policyReady, .policyRefused, .sealed:
+        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed:
             log.warning("the launcher answered what was not asked")
         }
     }
