@@ -87,6 +87,7 @@ let package = Package(
             swiftSettings: bare),
 
         // daemon
+        .target(name: "ShellSyntax", swiftSettings: strict),
         .target(
             name: "SandboxPolicy",
             dependencies: ["SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams")],
@@ -155,6 +156,8 @@ let package = Package(
             name: "SandboxPolicyTests",
             dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
+        .testTarget(
+            name: "ShellSyntaxTests", dependencies: ["ShellSyntax"], exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
         .testTarget(

@@ -11,7 +11,7 @@ struct LayoutTests {
     private static let c: Set = ["CSandbox", "CInitPlan", "CInit", "CSeccomp"]
     private static let values: Set = ["SandboxModel", "SandboxWire", "LaunchPlan"]
     private static let linux: Set = ["LinuxSystem", "SeccompFilter"]
-    private static let daemon: Set = ["SandboxPolicy", "SandboxEngine", "SandboxServer"]
+    private static let daemon: Set = ["ShellSyntax", "SandboxPolicy", "SandboxEngine", "SandboxServer"]
     private static let products: Set = [
         "sandboxd", "sandbox-launcher", "sandbox-init", "sandboxctl", "SandboxClient", "example-agent",
         "sandbox-probe", "sandbox-bench",
