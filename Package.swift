@@ -72,7 +72,9 @@ let package = Package(
         // daemon
         .target(
             name: "SandboxPolicy",
-            dependencies: ["SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams"),
+            ],
             exclude: ["PolicyFormat.md"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",

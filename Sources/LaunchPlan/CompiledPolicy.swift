@@ -61,6 +61,9 @@ package struct CompiledPolicy: Sendable, Equatable {
         self.maximum = maximum
     }
 
+    /// Whether files that the command writes can be executed.
+    package var executesWritten: Bool { executeWritten && executePaths == nil }
+
     func encode(to writer: inout BinaryWriter) {
         writer.put(name)
         writer.put(readPaths)

@@ -48,7 +48,7 @@ package enum FilterCompiler {
             instructions: try export(context), allowedCalls: calls.filter { number($0) != nil }.count)
     }
 
-    private static let notifyAction = errnoAction(EPERM)
+    private static let notifyAction: UInt32 = 0x7fc0_0000
 
     private static func errnoAction(_ code: Int32) -> UInt32 { 0x0005_0000 | UInt32(code) }
 

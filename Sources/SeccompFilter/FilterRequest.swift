@@ -31,6 +31,19 @@ package struct FilterRequest: Sendable, Equatable {
 }
 
 extension FilterRequest {
+    /// What pid 1 is to let through: a call that the policy denies is refused and not watched.
+    package var watchedAndAllowed: Watched {
+        var watched = watched
+        func isDenied(_ call: String) -> Bool {
+            let kind = SystemCallCatalog.decide(call, allow: allow, deny: deny).kind
+            return kind != .allowed && kind != .conditional
+        }
+        if isDenied("connect") { watched.remove(.connect) }
+        if isDenied("sendto") { watched.remove(.send) }
+        if isDenied("execve") || isDenied("execveat") { watched.remove(.execute) }
+        return watched
+    }
+
     /// Calls that no rule lets through because of what else was asked for.
     var refused: Set<String> {
         var calls: Set<String> = []

@@ -21,37 +21,39 @@ enum SystemCallGroups {
             "files", "open, read, write, rename, remove and describe files; no set-user-ID bits, no device nodes",
             allowed: """
                 access chdir chmod chown close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2
-                fadvise64 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr flock
-                fremovexattr fsetxattr fstat fstatfs fsync ftruncate futimesat getcwd getdents getdents64 getxattr ioctl
-                lchown lgetxattr link linkat listxattr llistxattr lremovexattr lseek lsetxattr lstat mkdir mkdirat mknod
-                mknodat newfstatat open openat pread64 preadv preadv2 pwrite64 pwritev pwritev2 read readahead readlink
-                readlinkat readv removexattr rename renameat renameat2 rmdir sendfile setxattr splice stat statfs statx
-                symlink symlinkat sync sync_file_range syncfs tee truncate umask unlink unlinkat utime utimensat utimes
-                write writev
+                fadvise64 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr
+                flistxattr flock fremovexattr fsetxattr fstat fstatfs fsync ftruncate futimesat getcwd getdents
+                getdents64 getxattr ioctl lchown lgetxattr link linkat listxattr llistxattr lremovexattr lseek lsetxattr
+                lstat mkdir mkdirat mknod mknodat newfstatat open openat pread64 preadv preadv2 pwrite64 pwritev
+                pwritev2 read readahead readlink readlinkat readv removexattr rename renameat renameat2 rmdir sendfile
+                setxattr splice stat statfs statx symlink symlinkat sync sync_file_range syncfs tee truncate umask
+                unlink unlinkat utime utimensat utimes write writev
                 """,
             refused: "cachestat sysfs ustat vmsplice", never: "openat2"),
         group(
             "memory", "map, protect and lock memory; memory files",
             allowed: """
-                brk get_mempolicy madvise mbind membarrier memfd_create memfd_secret mincore mlock mlock2 mlockall mmap
-                mprotect mremap msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect remap_file_pages
-                set_mempolicy
+                brk madvise membarrier memfd_create mincore mlock mlock2 mlockall mmap mprotect mremap msync munlock
+                munlockall munmap pkey_alloc pkey_free pkey_mprotect
                 """,
-            // Moving pages tells where they are and slows others down.
-            refused: "map_shadow_stack migrate_pages move_pages set_mempolicy_home_node"),
+            // Where pages lie is the host's to say; the others have hardly a user, and had their holes.
+            refused: """
+                get_mempolicy map_shadow_stack mbind memfd_secret migrate_pages move_pages remap_file_pages
+                set_mempolicy set_mempolicy_home_node
+                """),
         group(
             "processes", "start, name, limit and wait for processes and threads of one's own",
             allowed: """
-                arch_prctl capget capset clone execve execveat exit exit_group fork get_robust_list get_thread_area
-                getcpu getegid geteuid getgid getgroups getpgid getpgrp getpid getppid getpriority getresgid getresuid
-                getrlimit getrusage getsid gettid getuid getrandom ioprio_get ioprio_set personality pidfd_open prctl
-                prlimit64 process_madvise rseq sched_get_priority_max sched_get_priority_min sched_getaffinity
-                sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval sched_setaffinity sched_setattr
-                sched_setparam sched_setscheduler sched_yield set_robust_list set_thread_area set_tid_address setfsgid
-                setfsuid setgid setgroups setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid
-                setuid sysinfo times uname vfork wait4 waitid
+                arch_prctl capget capset clone execve execveat exit exit_group fork get_robust_list getcpu getegid
+                geteuid getgid getgroups getpgid getpgrp getpid getppid getpriority getresgid getresuid getrlimit
+                getrusage getsid gettid getuid getrandom ioprio_get ioprio_set personality pidfd_open prctl prlimit64
+                rseq sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr sched_getparam
+                sched_getscheduler sched_rr_get_interval sched_setaffinity sched_setattr sched_setparam
+                sched_setscheduler sched_yield set_robust_list set_tid_address setfsgid setfsuid setgid setgroups
+                setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid setuid sysinfo times uname
+                vfork wait4 waitid
                 """,
-            refused: "process_mrelease", never: "clone3"),
+            refused: "get_thread_area process_madvise process_mrelease set_thread_area", never: "clone3"),
         group(
             "signals", "send, block and await signals",
             allowed: """
@@ -68,12 +70,12 @@ enum SystemCallGroups {
         group(
             "events", "wait for descriptors, files and other threads",
             allowed: """
-                epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait epoll_wait_old
-                eventfd eventfd2 futex futex_requeue futex_wait futex_waitv futex_wake inotify_add_watch inotify_init
-                inotify_init1 inotify_rm_watch poll ppoll pselect6 select
+                epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 futex
+                futex_requeue futex_wait futex_waitv futex_wake inotify_add_watch inotify_init inotify_init1
+                inotify_rm_watch poll ppoll pselect6 select
                 """,
             // Watches whole mounts, and its events hold descriptors.
-            refused: "fanotify_init fanotify_mark"),
+            refused: "epoll_ctl_old epoll_wait_old fanotify_init fanotify_mark"),
         group(
             "aio", "asynchronous input and output of the older kind",
             allowed: "io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit"),
@@ -85,8 +87,8 @@ enum SystemCallGroups {
         group(
             "inter-process", "System V and POSIX message queues, semaphores and shared memory, of this sandbox alone",
             allowed: """
-                mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl
-                semget semop semtimedop shmat shmctl shmdt shmget
+                mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd
+                semctl semget semop semtimedop shmat shmctl shmdt shmget
                 """),
         group(
             "network-client", "sockets and what is sent through them: Unix, TCP and UDP, routes by netlink",
@@ -101,9 +103,9 @@ enum SystemCallGroups {
     private static let inspection = [
         group(
             "debug", "look into and steer other processes of this sandbox: debuggers, tracers, profilers",
-            allowed: "pidfd_getfd process_vm_readv ptrace",
+            allowed: "process_vm_readv ptrace",
             // Performance events reach into the kernel; the others are information and race primitives.
-            refused: "kcmp lookup_dcookie perf_event_open process_vm_writev"),
+            refused: "kcmp lookup_dcookie pidfd_getfd perf_event_open process_vm_writev"),
         group(
             "sandboxing", "restrict oneself further",
             allowed: "landlock_add_rule landlock_create_ruleset landlock_restrict_self seccomp"),

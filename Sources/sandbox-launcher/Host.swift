@@ -14,6 +14,7 @@ final class Host {
     let groups: any ControlGroupHierarchy
     let slots: IdentitySlots
     let landlock: Landlock
+    let memory: MemoryProtection
 
     private init(
         proc: Directory, home: consuming OwnedDescriptor, initExecutable: consuming OwnedDescriptor,
@@ -25,6 +26,7 @@ final class Host {
         self.groups = groups
         self.slots = slots
         self.landlock = landlock
+        memory = MemoryProtection(proc: proc)
     }
 
     static func prepare(control: Int32) throws(LaunchFailure) -> Host {
