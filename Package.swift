@@ -67,15 +67,15 @@ let package = Package(
 
         // Linux
         .target(name: "LinuxSystem", dependencies: ["CSandbox", "LaunchPlan"], swiftSettings: bare),
-        .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: bare),
+        .target(
+            name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], exclude: ["SystemCalls.md"],
+            swiftSettings: bare),
 
         // daemon
         .target(
             name: "SandboxPolicy",
-            dependencies: [
-                "SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams"),
-            ],
-            exclude: ["PolicyFormat.md"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
+            dependencies: ["SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams")],
+            exclude: ["PolicyFormat.md", "BuiltIn/tests"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
             dependencies: ["SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging] + nio,
@@ -118,7 +118,7 @@ let package = Package(
             name: "SandboxClient", dependencies: ["SandboxModel", "SandboxWire", "CSandbox"], swiftSettings: strict),
         .executableTarget(
             name: "sandboxctl",
-            dependencies: ["SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
+            dependencies: ["LinuxSystem", "SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
             swiftSettings: strict),
         .executableTarget(
             name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md", "Demo"],
@@ -159,7 +159,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),
         .testTarget(
-            name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
+            name: "SandboxPolicyTests",
+            dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
