@@ -138,6 +138,20 @@ let package = Package(
         .target(
             name: "SandboxTestSupport", dependencies: ["LinuxSystem"], path: "Tests/SandboxTestSupport",
             swiftSettings: strict),
+        .target(name: "CEscape", path: "Tests/CEscape", cSettings: cStrict),
+        .target(
+            name: "EscapeAttempts", dependencies: ["CEscape"], path: "Tests/EscapeAttempts", swiftSettings: strict),
+        // Runs where only /usr and the workspace are: it brings its Swift runtime along.
+        .executableTarget(
+            name: "escape-probe", dependencies: ["EscapeAttempts"], path: "Tests/EscapeProbe", swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+        .testTarget(
+            name: "EscapeTests",
+            dependencies: [
+                "CEscape", "EscapeAttempts", "LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport",
+                "SandboxWire",
+            ],
+            exclude: ["README.md"], swiftSettings: strict),
         .testTarget(
             name: "LayoutTests", dependencies: ["CInitPlan", "LaunchPlan", "SandboxTestSupport"],
             swiftSettings: strict),
