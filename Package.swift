@@ -82,12 +82,16 @@ let package = Package(
 
         // Linux
         .target(name: "LinuxSystem", dependencies: ["CSandbox", "LaunchPlan"], swiftSettings: bare),
-        .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: bare),
+        .target(
+            name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], exclude: ["SystemCalls.md"],
+            swiftSettings: bare),
 
         // daemon
         .target(
             name: "SandboxPolicy",
-            dependencies: ["SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams"),
+            ],
             exclude: ["PolicyFormat.md"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
@@ -148,6 +152,7 @@ let package = Package(
                 "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
             ],
             swiftSettings: strict),
+        .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),
         .testTarget(
             name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
             swiftSettings: strict),

@@ -80,11 +80,6 @@ long init_block_signals(int block) {
     return call(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&set, 0, sizeof set, 0);
 }
 
-long init_wait_signal(void) {
-    uint64_t set = ~(uint64_t)0;
-    return call(__NR_rt_sigtimedwait, (long)&set, 0, 0, sizeof set, 0);
-}
-
 long init_reap(int *status) { return call(__NR_wait4, -1, (long)status, 1 /* WNOHANG */, 0, 0); }
 
 long init_drop_bounding_set(void) {
@@ -105,7 +100,8 @@ long init_clear_capabilities(void) {
 long init_install_filter(const void *instructions, unsigned int count) {
     struct sock_fprog program = {.len = (unsigned short)count, .filter = (struct sock_filter *)(uintptr_t)instructions};
     if (count == 0 || count > 4096) return -EINVAL;
-    return call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program, 0, 0);
+    return call(
+        __NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, (long)&program, 0, 0);
 }
 
 int init_peer_is_gone(int socket) {

@@ -162,3 +162,6 @@ int sandbox_landlock_version(void) { return (int)syscall(SYS_landlock_create_rul
 int sandbox_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 const char *sandbox_errno_name(int code) { return strerrorname_np(code); }
+
+// PR_GET_MDWE; EINVAL on a kernel without it.
+int sandbox_has_write_execute_refusal(void) { return prctl(66, 0, 0, 0, 0) >= 0; }

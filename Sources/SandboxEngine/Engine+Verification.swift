@@ -79,7 +79,7 @@ extension LauncherEvent {
     var run: UInt64? {
         switch self {
         case .started(let run, _), .failed(let run, _), .finished(let run, _), .sampled(let run, _): run
-        case .policyReady, .policyRefused, .sealed: nil
+        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed: nil
         }
     }
 }

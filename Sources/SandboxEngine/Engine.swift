@@ -167,11 +167,12 @@ package final class Engine {
             limits: LaunchLimits(inForce, maximum: maximum), terminal: request.terminal != nil)
         nextRun += 1
         return .running(
-            try launch(plan, request, inForce, id: id, channel, window, client, owner, arrivedAt: arrivedAt))
+            try launch(plan, request, policy, inForce, id: id, channel, window, client, owner, arrivedAt: arrivedAt))
     }
 
     private func launch(
-        _ plan: LaunchRequest, _ request: RunRequest, _ inForce: Limits, id: String, _ channel: UInt32,
+        _ plan: LaunchRequest, _ request: RunRequest, _ policy: Policy, _ inForce: Limits, id: String,
+        _ channel: UInt32,
         _ window: UInt32?, _ client: Client, _ owner: any RunOwner, arrivedAt: UInt64
     ) throws(ServiceError) -> Run {
         let streams: RunStreams
@@ -182,7 +183,8 @@ package final class Engine {
             throw ServiceError(.overloaded, "\(error)", category: .temporary, retryAfterMilliseconds: 100)
         }
         let run = Run(
-            id: id, number: plan.run, channel: channel, client: client, plan: plan, limits: inForce, window: window,
+            id: id, number: plan.run, channel: channel, client: client, plan: plan, policy: policy,
+            limits: inForce, window: window,
             arrivedAt: arrivedAt, streams: streams, owner: owner, engine: self)
         run.onEnd = { [weak self, unowned run] verdict in self?.ended(run, verdict) }
         run.onKill = { [weak self] in self?.kill(plan.run) }
@@ -275,7 +277,7 @@ package final class Engine {
         case .failed(let number, let failure): runs[number]?.handle(.launchFailed(failure))
         case .finished(let number, let report): runs[number]?.handle(.exited(report))
         case .sampled(let number, let usage): runs[number]?.handle(.sampled(usage))
-        case .policyReady, .policyRefused, .sealed:
+        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed:
             log.warning("the launcher answered what was not asked")
         }
     }

@@ -79,7 +79,7 @@ final class ProbeRun {
                 terminal: false)
             let error = ServiceError(failure, request: request)
             end(.notRun(error.message, stage: error.stage))
-        case .started, .sampled, .policyReady, .policyRefused, .sealed: break
+        case .started, .sampled, .policyReady, .policyRefused, .auditing, .auditRefused, .sealed: break
         }
     }
 

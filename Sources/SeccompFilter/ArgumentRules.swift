@@ -18,14 +18,31 @@ struct ArgumentCondition {
 /// When a conditional call is allowed. Each inner list is one rule; all its conditions must hold.
 enum ArgumentRules {
     private static let word: UInt64 = 0xffff_ffff
+
+    /// In words, for explanations; `nil` for a call whose arguments nobody looks at.
+    static func condition(of name: String) -> String? {
+        switch name {
+        case "chmod", "fchmod", "fchmodat", "fchmodat2", "creat", "mkdir", "mkdirat", "open", "openat":
+            "without the set-user-ID and set-group-ID bits in its mode"
+        case "mknod", "mknodat": "for plain files, FIFOs and sockets, without set-ID bits"
+        case "clone": "without new namespaces"
+        case "socket": "for AF_UNIX, for TCP and UDP of AF_INET and AF_INET6, and for NETLINK_ROUTE"
+        case "socketpair": "for AF_UNIX"
+        case "ioctl": "but for TIOCSTI, TIOCLINUX and TIOCSETD"
+        case "personality": "for PER_LINUX, with or without ADDR_NO_RANDOMIZE"
+        case "prlimit64", "setrlimit": "but for RLIMIT_CORE, which stays as it is"
+        default: nil
+        }
+    }
     private static let setIdBits: UInt64 = 0o6000
 
-    static func rules(for name: String) -> [[ArgumentCondition]] {
+    /// `nil` for a call that is allowed with any arguments.
+    static func rules(for name: String) -> [[ArgumentCondition]]? {
         switch name {
         // A file with a set-user-ID bit in the workspace would be the caller's, on the host's disk, when it is executed
         // outside: so none can be made, neither by chmod nor by creating it with such a mode.
         case "chmod", "creat", "fchmod": [[ArgumentCondition(index: 1, mask: setIdBits, value: 0)]]
-        case "fchmodat": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]
+        case "fchmodat", "fchmodat2": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]
         case "mkdir": [[ArgumentCondition(index: 1, mask: setIdBits, value: 0)]]
         case "mkdirat": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]
         case "open": creating(flags: 1, mode: 2)
@@ -47,7 +64,7 @@ enum ArgumentRules {
         // PER_LINUX, PER_LINUX with ADDR_NO_RANDOMIZE (gdb, some runtimes), and "tell me".
         case "personality":
             [0, 0x0004_0000, word].map { [ArgumentCondition(index: 0, mask: word, value: $0)] }
-        default: []
+        default: nil
         }
     }
 

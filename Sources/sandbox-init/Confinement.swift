@@ -3,7 +3,8 @@ import CInitPlan
 
 /// Gives everything up, for good: capabilities, identity, the right to gain any, paths, system calls.
 enum Confinement {
-    static func apply(_ prepare: Prepare, _ failure: Failure) {
+    /// - Returns: the descriptor that hears of refused calls.
+    static func apply(_ prepare: Prepare, _ failure: Failure) -> Int {
         failure.require(init_stage_command_session, System.call(__NR_setsid))
         // One byte: too little for a file, and the value at which the kernel does not start a host's core handler
         // either, which 0 does not prevent (core(5), fs/coredump.c). The filter keeps it so.
@@ -21,13 +22,22 @@ enum Confinement {
         failure.require(
             init_stage_command_no_new_privileges, System.call(__NR_prctl, Prctl.setNoNewPrivileges, 1))
         _ = System.call(__NR_umask, 0o022)
+        restrictMemory(prepare, failure)
         restrictPaths(prepare, failure)
         // Last: the filter may refuse what came before. It allows what comes after (see SeccompFilter).
         let header = prepare.header.pointee
         let program = UnsafeRawPointer(bitPattern: prepare.address(header.filter))
+        let listener = program.map { init_install_filter($0, header.filter_count) } ?? -Int(Errno.invalid)
+        failure.require(init_stage_command_seccomp, listener)
+        return listener
+    }
+
+    /// No memory that is written and then executed: the kernel keeps it so for every program that comes after.
+    private static func restrictMemory(_ prepare: Prepare, _ failure: Failure) {
+        guard prepare.header.pointee.refuse_executable_memory != 0 else { return }
         failure.require(
-            init_stage_command_seccomp,
-            program.map { init_install_filter($0, header.filter_count) } ?? -Int(Errno.invalid))
+            init_stage_command_memory,
+            System.call(__NR_prctl, Prctl.setMemoryDenyWriteExecute, Prctl.refuseExecGain))
     }
 
     /// Landlock, before the workspace is mounted: its rule sits on the mount point's parent, from where it holds for
@@ -45,7 +55,8 @@ enum Confinement {
                 init_stage_command_landlock, init_landlock_allow(Int32(ruleset), Int32(path), rule.access))
             System.close(Int32(path))
         }
-        failure.require(init_stage_command_landlock, System.call(__NR_landlock_restrict_self, ruleset, 0))
+        failure.require(
+            init_stage_command_landlock, System.call(__NR_landlock_restrict_self, ruleset, Int(header.landlock_flags)))
         System.close(Int32(ruleset))
     }
 }

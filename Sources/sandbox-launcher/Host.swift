@@ -16,6 +16,7 @@ final class Host {
     let groups: any ControlGroupHierarchy
     let slots: IdentitySlots
     let landlock: Landlock
+    let memory: MemoryProtection
 
     private init(
         proc: Directory, home: consuming OwnedDescriptor, initExecutable: consuming OwnedDescriptor,
@@ -29,6 +30,7 @@ final class Host {
         self.groups = groups
         self.slots = slots
         self.landlock = landlock
+        memory = MemoryProtection(proc: proc)
     }
 
     static func prepare(control: Int32) throws(LaunchFailure) -> Host {

@@ -33,7 +33,7 @@ struct WorkspaceOpener {
             let tree = try DetachedMount.clone(of: directory.number, recursive: false)
             var attributes: DetachedMount.Attributes = [.noSuid, .noDev]
             if policy.workspaceMode == .read { attributes.insert(.readOnly) }
-            if !policy.executeWritten { attributes.insert(.noExec) }
+            if !policy.executesWritten { attributes.insert(.noExec) }
             do throws(SystemError) {
                 try DetachedMount.mapIdentities(tree, by: namespace, attributes)
             } catch {

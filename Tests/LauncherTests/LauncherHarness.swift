@@ -19,8 +19,12 @@ final class LauncherHarness {
     }
 
     /// A launcher with one policy, sealed, and a client 1 that is this process.
-    static func ready(_ policy: CompiledPolicy = .testing()) throws -> LauncherHarness {
+    static func ready(_ policy: CompiledPolicy = .testing(), audit: Bool = false) throws -> LauncherHarness {
         let harness = try LauncherHarness()
+        if audit {
+            try harness.send(.audit)
+            guard case .auditing = try harness.next() else { throw HarnessError.unexpected("audit refused") }
+        }
         try harness.send(.policy(policy))
         guard case .policyReady = try harness.next() else { throw HarnessError.unexpected("policy refused") }
         let pair = try DescriptorPair.sockets(SOCK_STREAM)

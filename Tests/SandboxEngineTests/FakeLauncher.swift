@@ -73,7 +73,7 @@ final class FakeLauncher: Sendable {
                 usage.userMicroseconds = 10_000_000
                 usage.systemMicroseconds = 0
                 send(.sampled(run: run, usage: usage))
-            case .admit, .dismiss, .signal, .policy, .trust, .seal: message.closeAll()
+            case .admit, .dismiss, .signal, .policy, .trust, .audit, .seal: message.closeAll()
             }
         }
         end()

@@ -26,14 +26,13 @@ void init_children_usage(uint64_t *_Nonnull blocks_read, uint64_t *_Nonnull bloc
 uint64_t init_monotonic(void);
 // Blocks all signals, or none.
 long init_block_signals(int block);
-// The next pending signal, sigtimedwait(2) without a time.
-long init_wait_signal(void);
 // wait4(2), without waiting. The pid, 0 when nobody has ended.
 long init_reap(int *_Nonnull status);
 // The bounding and ambient sets; while pid 1's capabilities are still held.
 long init_drop_bounding_set(void);
 // capset(2): effective, permitted and inheritable sets empty.
 long init_clear_capabilities(void);
+// The descriptor on which the calls that the filter hands over are heard of, seccomp_unotify(2).
 long init_install_filter(const void *_Nonnull instructions, unsigned int count);
 long init_landlock_ruleset(uint64_t filesystem, uint64_t network, uint64_t scoped);
 long init_landlock_allow(int ruleset, int directory, uint64_t access);

@@ -71,3 +71,5 @@ int sandbox_eventfd(void);
 // landlock_create_ruleset(2) with LANDLOCK_CREATE_RULESET_VERSION.
 int sandbox_landlock_version(void);
 const char *_Nullable sandbox_errno_name(int code);
+// Whether prctl(2) has PR_SET_MDWE (Linux 6.3).
+int sandbox_has_write_execute_refusal(void);
