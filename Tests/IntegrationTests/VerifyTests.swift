@@ -15,7 +15,7 @@ struct VerifyTests {
         "hiding":
             "version: 1\nextends: default\ndescription: d\nfilesystem: { hide: [/usr/share/doc, /usr/bin/env] }\n",
         "denying":
-            "version: 1\nextends: default\ndescription: d\nsyscalls: { deny: [ptrace, mlock, fork, kill, setuid, statx] }\n",
+            "version: 1\nextends: default\ndescription: d\nsyscalls: { deny: [ptrace, mlock, fork, kill, setuid, statx, execveat, umask] }\n",
         "allowing": "version: 1\nextends: default\ndescription: d\nsyscalls: { allow: [perf_event_open, syslog] }\n",
         "small":
             "version: 1\nextends: deny-all\ndescription: d\nlimits: { memory: 4MiB, cpus: 0.05, processes: 2, file-size: 1B }\n",
