@@ -82,12 +82,13 @@ struct LayoutTests {
         }
     }
 
-    @Test func `sandbox-init is C and Embedded Swift, static, without libc`() throws {
-        #expect(manifest.closure(of: "sandbox-init") == ["sandbox-init", "CInit", "CInitPlan"])
-        for file in try SourceFile.all([".swift"]) where file.target == "sandbox-init" {
+    @Test(arguments: ["sandbox-init", "sandbox-probe"])
+    func `what runs inside is C and Embedded Swift, static, without libc`(_ name: String) throws {
+        #expect(manifest.closure(of: name) == [name, "CInit", "CInitPlan"])
+        for file in try SourceFile.all([".swift"]) where file.target == name {
             #expect(file.imports.isSubset(of: ["CInit", "CInitPlan"]), "\(file.path)")
         }
-        let program = BuiltProducts.path("sandbox-init")
+        let program = BuiltProducts.path(name)
         let headers = try Self.run(["/usr/bin/readelf", "-hdl", program])
         #expect(headers.contains("There is no dynamic section"))
         #expect(!headers.contains("INTERP"))
