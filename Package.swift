@@ -87,6 +87,7 @@ let package = Package(
             swiftSettings: bare),
 
         // daemon
+        .target(name: "ShellSyntax", swiftSettings: strict),
         .target(
             name: "SandboxPolicy",
             dependencies: ["SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams")],
@@ -137,6 +138,20 @@ let package = Package(
         .target(
             name: "SandboxTestSupport", dependencies: ["LinuxSystem"], path: "Tests/SandboxTestSupport",
             swiftSettings: strict),
+        .target(name: "CEscape", path: "Tests/CEscape", cSettings: cStrict),
+        .target(
+            name: "EscapeAttempts", dependencies: ["CEscape"], path: "Tests/EscapeAttempts", swiftSettings: strict),
+        // Runs where only /usr and the workspace are: it brings its Swift runtime along.
+        .executableTarget(
+            name: "escape-probe", dependencies: ["EscapeAttempts"], path: "Tests/EscapeProbe", swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+        .testTarget(
+            name: "EscapeTests",
+            dependencies: [
+                "CEscape", "EscapeAttempts", "LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport",
+                "SandboxWire",
+            ],
+            exclude: ["README.md"], swiftSettings: strict),
         .testTarget(
             name: "LayoutTests", dependencies: ["CInitPlan", "LaunchPlan", "SandboxTestSupport"],
             swiftSettings: strict),
@@ -147,7 +162,7 @@ let package = Package(
         .testTarget(
             name: "LauncherTests",
             dependencies: [
-                "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
+                "CInitPlan", "CSandbox", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),
@@ -155,6 +170,8 @@ let package = Package(
             name: "SandboxPolicyTests",
             dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
+        .testTarget(
+            name: "ShellSyntaxTests", dependencies: ["ShellSyntax"], exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
         .testTarget(
@@ -171,3 +188,16 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// libFuzzer instruments everything that it is built with, so its program exists only when it is asked for: `make fuzz`.
+if Context.environment["SANDBOXD_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzzing",
+            dependencies: [
+                "LaunchPlan", "SandboxModel", "SandboxWire", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzzing", exclude: ["Corpora", "Dictionaries"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
