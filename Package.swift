@@ -90,7 +90,9 @@ let package = Package(
         .target(name: "ShellSyntax", swiftSettings: strict),
         .target(
             name: "SandboxPolicy",
-            dependencies: ["SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "SandboxModel", "LaunchPlan", "SeccompFilter", "ShellSyntax", .product(name: "Yams", package: "Yams"),
+            ],
             exclude: ["PolicyFormat.md", "BuiltIn/tests"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",

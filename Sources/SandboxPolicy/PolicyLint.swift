@@ -158,6 +158,7 @@ extension Glob {
 extension CommandRule {
     /// Whether this matches every command that `other` matches. May say no where it does.
     func covers(_ other: CommandRule) -> Bool {
+        if check != nil || other.check != nil { return check == other.check }
         guard coversProgram(of: other) else { return false }
         return arguments.allSatisfy { mine in other.arguments.contains { mine.covers($0) } }
     }

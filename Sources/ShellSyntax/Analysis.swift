@@ -16,10 +16,21 @@ extension ShellProgram {
     }
 
     /// The names of the functions that the program defines.
-    package var functions: Set<String> {
-        var reader = EffectsReader()
+    package var functions: Set<String> { everything.functions }
+
+    /// The variables that the program may change, anywhere and in whatever way; `nil` where that could be any.
+    package var changedVariables: Set<String>? {
+        let reader = everything
+        var effects = reader.effects
+        effects.formUnion(reader.functionEffects)
+        return effects.all ? nil : effects.names
+    }
+
+    private var everything: EffectsReader {
+        var reader = EffectsReader(entersSubstitutions: true)
         reader.read(statements)
-        return reader.functions
+        for document in documents { reader.read(document.body) }
+        return reader
     }
 }
 

@@ -24,11 +24,14 @@ struct EffectsReader {
     private(set) var functions: Set<String> = []
     /// Of all function bodies together: a call may be to any of them.
     private(set) var functionEffects = Effects()
+    /// Whether what substitutions change counts too, though it stays in them.
+    private let entersSubstitutions: Bool
     private let knownFunctions: Set<String>
     private let knownFunctionEffects: Effects
 
     /// - Parameter program: what was found in the whole program, so that calls of its functions have their effects.
-    init(program: EffectsReader? = nil) {
+    init(program: EffectsReader? = nil, entersSubstitutions: Bool = false) {
+        self.entersSubstitutions = entersSubstitutions
         knownFunctions = program?.functions ?? []
         knownFunctionEffects = program?.functionEffects ?? Effects()
     }
@@ -91,7 +94,7 @@ struct EffectsReader {
     // MARK: Words
 
     /// Expansions that assign: `${x:=y}`, `$((x = 1))`. What runs in a substitution stays there.
-    private mutating func read(_ word: ShellWord) {
+    mutating func read(_ word: ShellWord) {
         for part in word.parts {
             switch part {
             case .parameter(let parameter, _):
@@ -104,7 +107,9 @@ struct EffectsReader {
             case .arithmetic(let expression, _): readArithmetic(expression)
             case .array(let words): for word in words { readArithmetic(word) }
             case .group(let inner): read(inner)
-            case .literal, .quoted, .command, .process: break
+            case .command(let statements, _), .process(let statements):
+                if entersSubstitutions { read(statements) }
+            case .literal, .quoted: break
             }
         }
     }
