@@ -185,7 +185,7 @@ let package = Package(
             name: "SandboxEngineTests",
             dependencies: [
                 "SandboxModel", "SandboxWire", "LaunchPlan", "LinuxSystem", "SandboxPolicy", "SandboxEngine",
-                "SandboxServer", logging, .product(name: "NIOEmbedded", package: "swift-nio"),
+                "SandboxServer", "SandboxTestSupport", logging, .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
     ]

@@ -102,6 +102,19 @@ import Testing
         #expect(received == Dictionary(uniqueKeysWithValues: (0..<count).map { ($0, "\($0)") }))
     }
 
+    @Test func verifyIsAskedOfADaemonThatKnowsIt() async throws {
+        let (old, _) = try await FakeServer.connected()
+        let error = await #expect(throws: ServiceError.self) { try await old.verify() }
+        #expect(error?.message.contains("cannot verify") == true)
+
+        let (client, server) = try await FakeServer.connected(capabilities: ["verify"])
+        let verdict = PolicyVerification(policy: "p", digest: "d", state: .verified, checkCount: 3)
+        async let verdicts = client.verify(policy: "p", allChecks: true)
+        guard case .verify(let channel, "p", true) = try await server.message() else { throw FakeServer.Unexpected() }
+        try await server.send(.verified(channel: channel, policies: [verdict]))
+        #expect(try await verdicts == [verdict])
+    }
+
     @Test func runsAndKill() async throws {
         let (client, server) = try await FakeServer.connected()
         let summary = RunSummary(id: "a", policy: "p", program: "sh", state: "running", ageMilliseconds: 5)
