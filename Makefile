@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 SWIFT ?= swift
 PRODUCTS := .build/release
-# The Swift runtime is linked into these, so that they need no toolchain where they run. sandbox-init has no runtime, and
-# the compiler finds no Embedded Swift when it is told to link one in, so it is built by itself.
+# The Swift runtime is linked into these, so that they need no toolchain where they run. sandbox-init and
+# sandbox-probe have no runtime, and the compiler finds no Embedded Swift when it is told to link one in, so they are built
+# by themselves.
 PROGRAMS := sandboxd sandbox-launcher sandboxctl example-agent sandbox-bench
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
@@ -36,6 +37,7 @@ test-release: build
 
 build: packages
 	$(SWIFT) build -c release --product sandbox-init
+	$(SWIFT) build -c release --product sandbox-probe
 	@set -e; for p in $(PROGRAMS); do \
 	    echo "$(SWIFT) build -c release --static-swift-stdlib --product $$p"; \
 	    $(SWIFT) build -c release --static-swift-stdlib --product $$p; done

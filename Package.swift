@@ -24,6 +24,20 @@ let bare: [SwiftSetting] =
         ])
     ]
 
+/// The programs inside the sandbox: Embedded Swift, static, without libc.
+let embedded: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Embedded"),
+    .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
+]
+let freestanding: [LinkerSetting] = [
+    .unsafeFlags([
+        "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
+        "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
+        "-Xclang-linker", "-Wno-unused-command-line-argument",
+    ])
+]
+
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
@@ -38,6 +52,7 @@ let package = Package(
         .executable(name: "sandboxd", targets: ["sandboxd"]),
         .executable(name: "sandbox-launcher", targets: ["sandbox-launcher"]),
         .executable(name: "sandbox-init", targets: ["sandbox-init"]),
+        .executable(name: "sandbox-probe", targets: ["sandbox-probe"]),
         .executable(name: "sandboxctl", targets: ["sandboxctl"]),
         .executable(name: "example-agent", targets: ["example-agent"]),
         .executable(name: "sandbox-bench", targets: ["sandbox-bench"]),
@@ -67,15 +82,15 @@ let package = Package(
 
         // Linux
         .target(name: "LinuxSystem", dependencies: ["CSandbox", "LaunchPlan"], swiftSettings: bare),
-        .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: bare),
+        .target(
+            name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], exclude: ["SystemCalls.md"],
+            swiftSettings: bare),
 
         // daemon
         .target(
             name: "SandboxPolicy",
-            dependencies: [
-                "SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams"),
-            ],
-            exclude: ["PolicyFormat.md"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
+            dependencies: ["SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams")],
+            exclude: ["PolicyFormat.md", "BuiltIn/tests"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
             dependencies: ["SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging] + nio,
@@ -102,23 +117,15 @@ let package = Package(
         .executableTarget(
             name: "sandbox-init",
             dependencies: ["CInit", "CInitPlan"],
-            swiftSettings: [
-                .treatAllWarnings(as: .error),
-                .enableExperimentalFeature("Embedded"),
-                .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
-            ],
-            linkerSettings: [
-                .unsafeFlags([
-                    "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
-                    "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
-                    "-Xclang-linker", "-Wno-unused-command-line-argument",
-                ])
-            ]),
+            swiftSettings: embedded, linkerSettings: freestanding),
+        .executableTarget(
+            name: "sandbox-probe", dependencies: ["CInit", "CInitPlan"],
+            swiftSettings: embedded, linkerSettings: freestanding),
         .target(
             name: "SandboxClient", dependencies: ["SandboxModel", "SandboxWire", "CSandbox"], swiftSettings: strict),
         .executableTarget(
             name: "sandboxctl",
-            dependencies: ["SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
+            dependencies: ["LinuxSystem", "SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
             swiftSettings: strict),
         .executableTarget(
             name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md", "Demo"],
@@ -145,7 +152,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),
         .testTarget(
-            name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
+            name: "SandboxPolicyTests",
+            dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),

@@ -128,6 +128,12 @@ int sandbox_terminal_size(int terminal, uint16_t *columns, uint16_t *rows) {
     return 0;
 }
 
+int sandbox_default_signal(int signal) {
+    // struct kernel_sigaction of both architectures: SIG_DFL, no flags, no restorer, an empty mask.
+    uint64_t action[4] = {0};
+    return (int)syscall(SYS_rt_sigaction, signal, action, 0, (size_t)8);
+}
+
 int sandbox_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
 
 int sandbox_set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }

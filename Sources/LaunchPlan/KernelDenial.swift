@@ -37,7 +37,9 @@ package struct KernelDenial: Sendable, Equatable {
 
     func encode(to writer: inout BinaryWriter) {
         writer.put(kind.rawValue)
-        writer.put(String(decoding: subject.utf8.prefix(Self.maximumSubjectBytes), as: UTF8.self))
+        // The name of an abstract socket begins with a NUL, which no string of this protocol may have.
+        let bytes = subject.utf8.prefix(Self.maximumSubjectBytes).map { $0 == 0 ? UInt8(ascii: "@") : $0 }
+        writer.put(String(decoding: bytes, as: UTF8.self))
         writer.put(right)
         writer.put(UInt8(arguments.count))
         for argument in arguments { writer.put(argument) }

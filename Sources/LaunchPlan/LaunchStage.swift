@@ -22,6 +22,7 @@ package enum LaunchStage: UInt16, Sendable, CaseIterable {
     case attach
     case handOver
     case slots
+    case audit
     // sandbox-init as pid 1.
     case initReceive = 100
     case initMemoryFiles

@@ -2,6 +2,8 @@
 package enum LauncherEvent: Sendable, Equatable {
     case policyReady(name: String)
     case policyRefused(name: String, failure: LaunchFailure)
+    case auditing
+    case auditRefused(failure: LaunchFailure)
     /// `limits`: what resource control the host gave, "cgroup v1" or "cgroup v2", for logs.
     case sealed(limits: String)
     /// The command was executed at `at` (CLOCK_MONOTONIC, nanoseconds).
@@ -23,6 +25,10 @@ package enum LauncherEvent: Sendable, Equatable {
         case .policyRefused(let name, let failure):
             writer.put(UInt8(2))
             writer.put(name)
+            failure.encode(to: &writer)
+        case .auditing: writer.put(UInt8(8))
+        case .auditRefused(let failure):
+            writer.put(UInt8(9))
             failure.encode(to: &writer)
         case .sealed(let limits):
             writer.put(UInt8(3))
@@ -59,6 +65,8 @@ package enum LauncherEvent: Sendable, Equatable {
         case 5: self = .failed(run: try reader.integer(), failure: try LaunchFailure(from: &reader))
         case 6: self = .finished(run: try reader.integer(), report: try RunReport(from: &reader))
         case 7: self = .sampled(run: try reader.integer(), usage: try TreeUsage(from: &reader))
+        case 8: self = .auditing
+        case 9: self = .auditRefused(failure: try LaunchFailure(from: &reader))
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()

@@ -82,6 +82,7 @@ extension LaunchStage {
         case .attach: "attach the sandbox"
         case .handOver: "hand the run over to the sandbox"
         case .slots: "find a free slot"
+        case .audit: "listen to Landlock's audit messages"
         case .initReceive: "receive the plan in the sandbox"
         case .initMemoryFiles: "forbid executable files in memory"
         case .initIdentity: "take the sandbox's identity"

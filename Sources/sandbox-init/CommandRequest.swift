@@ -5,11 +5,11 @@ import CInitPlan
 struct CommandRequest {
     private let header: UnsafePointer<init_command>
     private let base: UnsafePointer<UInt8>
-    private let descriptors: (Int32, Int32, Int32)
+    private let descriptors: (Int32, Int32, Int32, Int32)
 
     static func receive(_ failure: Failure) -> CommandRequest {
         let memory = init_command_memory()
-        var descriptors: (Int32, Int32, Int32) = (-1, -1, -1)
+        var descriptors: (Int32, Int32, Int32, Int32) = (-1, -1, -1, -1)
         var count: Int32 = 0
         let received = withUnsafeMutableBytes(of: &descriptors) {
             init_receive(
@@ -22,7 +22,7 @@ struct CommandRequest {
         }
         let whole =
             received >= MemoryLayout<init_command>.size && request.header.pointee.bytes == UInt32(received)
-            && count == 3
+            && count == 3 + Int32(request.header.pointee.has_executable)
         failure.require(init_stage_command_receive, whole ? 0 : -Int(Errno.invalid))
         return request
     }
@@ -66,10 +66,22 @@ struct CommandRequest {
         let variables = pointers + argumentCount + 1
         collect(variableCount, at: header.pointee.variables, into: variables, failure)
         _ = init_block_signals(0)
+        if header.pointee.has_executable != 0 { executeDescriptor(arguments: pointers, variables: variables, failure) }
         guard let program = pointers[0] else { failure.end(init_stage_command_receive, error: Errno.invalid) }
         failure.end(
             init_stage_command_execute,
             error: ProgramSearch.execute(program, arguments: pointers, variables: variables))
+    }
+
+    /// The launcher's own program, where the policy's file system need not have any.
+    private func executeDescriptor(
+        arguments: ProgramSearch.Strings, variables: ProgramSearch.Strings, _ failure: Failure
+    ) -> Never {
+        let empty: StaticString = ""
+        let result = System.call(
+            __NR_execveat, Int(descriptors.3), System.address(empty), System.address(arguments),
+            System.address(variables), Flag.emptyPathAt)
+        failure.end(init_stage_command_execute, error: Int32(-result))
     }
 
     /// Points at each of `count` NUL-terminated strings that follow one another, none past the message's end.

@@ -55,7 +55,8 @@ enum Confinement {
                 init_stage_command_landlock, init_landlock_allow(Int32(ruleset), Int32(path), rule.access))
             System.close(Int32(path))
         }
-        failure.require(init_stage_command_landlock, System.call(__NR_landlock_restrict_self, ruleset, 0))
+        failure.require(
+            init_stage_command_landlock, System.call(__NR_landlock_restrict_self, ruleset, Int(header.landlock_flags)))
         System.close(Int32(ruleset))
     }
 }

@@ -12,8 +12,11 @@ final class PreparedPolicy {
     let message: [UInt8]
     /// Whether pid 1 forbids executable files in memory first of all.
     let sealsMemoryFiles: Bool
+    /// argv of this policy's probe.
+    let probeArguments: [String]
 
-    init(_ policy: CompiledPolicy, host: Host) throws(LaunchFailure) {
+    /// - Parameter isAudited: whether Landlock's refusals become audit messages.
+    init(_ policy: CompiledPolicy, host: Host, isAudited: Bool) throws(LaunchFailure) {
         self.policy = policy
         try Self.check(policy)
         roots = try WorkspaceRoots(policy.workspaceRoots, proc: host.proc)
@@ -25,7 +28,10 @@ final class PreparedPolicy {
         let rules = PathRules(policy, contents: contents, executables: executables, landlock: host.landlock)
         message = PrepareMessage.encode(
             policy, rules: rules, filter: filter, watched: request.watchedAndAllowed,
-            host: host)
+            isAudited: isAudited, host: host)
+        let shown = Set(contents.shown.map(\.path))
+        probeArguments = ProbePlan.arguments(
+            policy, shown: shown.contains, number: FilterCompiler.number)
         template = try TemplateNamespace.build(policy, contents: contents, executables: executables, host: host)
     }
 

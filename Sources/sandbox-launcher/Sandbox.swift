@@ -70,10 +70,10 @@ final class Sandbox {
         return .report
     }
 
-    /// The first word of a kind of refusal, or its count.
-    private func note(_ denial: KernelDenial) {
+    /// The first word of a kind of refusal, or its count: pid 1 counts, and Landlock's come one by one.
+    func note(_ denial: KernelDenial) {
         if let known = denials.firstIndex(where: { $0.isSame(as: denial) }) {
-            denials[known].count = denial.count
+            denials[known].count = denial.kind == .path ? denials[known].count + 1 : denial.count
         } else if denials.count < KernelDenial.maximumCount {
             denials.append(denial)
         }

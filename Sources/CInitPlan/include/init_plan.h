@@ -7,7 +7,7 @@
 //                                            forbid executable files in memory before that
 //     launcher -> pid 1     init_prepare     everything that depends on the policy alone
 //     launcher -> pid 1     init_workspace   with the workspace's detached mount, or without a descriptor
-//     launcher -> command   init_command     with three descriptors: standard input, output, error
+//     launcher -> command   init_command     with three descriptors: standard input, output, error; for a probe a fourth
 //     pid 1 -> launcher     init_denial      something was refused, when it is the first of its kind and at the end
 //     pid 1 -> launcher     init_report      failed, or started and then ended
 #pragma once
@@ -95,8 +95,12 @@ struct init_prepare {
     uint32_t watched;
     // No memory that is writable and executable, PR_SET_MDWE.
     uint32_t refuse_executable_memory;
-    uint32_t reserved;
+    // landlock_restrict_self(2).
+    uint32_t landlock_flags;
 };
+
+// LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON: refusals are told also after the command's execve(2).
+#define INIT_LANDLOCK_LOG 2
 
 // Equal to FilterRequest.Watched in SeccompFilter.
 #define INIT_WATCH_CONNECT 1
@@ -122,7 +126,8 @@ struct init_command {
     uint32_t directory;
     uint32_t arguments;
     uint32_t variables;
-    uint32_t reserved;
+    // The fourth descriptor is executed, and no program is searched.
+    uint32_t has_executable;
 };
 
 enum init_report_kind {

@@ -54,6 +54,9 @@ int sandbox_terminal_unlock(int master);
 int sandbox_terminal_resize(int master, uint16_t columns, uint16_t rows);
 int sandbox_terminal_size(int terminal, uint16_t *_Nonnull columns, uint16_t *_Nonnull rows);
 
+// rt_sigaction(2) with the default action, also for 32 and 33, which glibc's signal(3) keeps to itself.
+int sandbox_default_signal(int signal);
+
 // prctl(2) is variadic.
 int sandbox_parent_death_signal(int signal);
 int sandbox_set_no_new_privileges(void);
