@@ -14,7 +14,7 @@ PACKAGES := binutils gcc git libc6-dev libcurl4 libncurses6 libseccomp-dev libsq
 
 FUZZ_SECONDS ?= 20
 FUZZ_MAX_LEN ?= 256
-FUZZ_TARGETS := wire policy plan
+FUZZ_TARGETS := wire policy plan shell
 FUZZ := .build/fuzz/release/Fuzzing
 
 .PHONY: fuzz fuzz-corpora run test test-release build packages bench format lint clean help
@@ -33,6 +33,8 @@ run: build
 # other processes, on two cores and a thread pool of two.
 test: packages
 	$(SWIFT) build --build-tests
+	.build/debug/sandboxctl policy check policies
+	.build/debug/sandboxctl policy test policies/tests
 	$(SWIFT) test --skip-build --disable-xctest --no-parallel
 
 # The same tests of whole programs against the optimized ones.

@@ -87,6 +87,7 @@ let package = Package(
             swiftSettings: bare),
 
         // daemon
+        .target(name: "ShellSyntax", swiftSettings: strict),
         .target(
             name: "SandboxPolicy",
             dependencies: ["SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams")],
@@ -137,6 +138,20 @@ let package = Package(
         .target(
             name: "SandboxTestSupport", dependencies: ["LinuxSystem"], path: "Tests/SandboxTestSupport",
             swiftSettings: strict),
+        .target(name: "CEscape", path: "Tests/CEscape", cSettings: cStrict),
+        .target(
+            name: "EscapeAttempts", dependencies: ["CEscape"], path: "Tests/EscapeAttempts", swiftSettings: strict),
+        // Runs where only /usr and the workspace are: it brings its Swift runtime along.
+        .executableTarget(
+            name: "escape-probe", dependencies: ["EscapeAttempts"], path: "Tests/EscapeProbe", swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+        .testTarget(
+            name: "EscapeTests",
+            dependencies: [
+                "CEscape", "EscapeAttempts", "LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport",
+                "SandboxWire",
+            ],
+            exclude: ["README.md"], swiftSettings: strict),
         .testTarget(
             name: "LayoutTests", dependencies: ["CInitPlan", "LaunchPlan", "SandboxTestSupport"],
             swiftSettings: strict),
@@ -155,6 +170,8 @@ let package = Package(
             name: "SandboxPolicyTests",
             dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
+        .testTarget(
+            name: "ShellSyntaxTests", dependencies: ["ShellSyntax"], exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
         .testTarget(
@@ -179,6 +196,7 @@ if Context.environment["SANDBOXD_FUZZ"] != nil {
             name: "Fuzzing",
             dependencies: [
                 "LaunchPlan", "SandboxModel", "SandboxWire", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                "ShellSyntax",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/Fuzzing", exclude: ["Corpora", "Dictionaries"],

@@ -18,18 +18,24 @@ package enum ProbePlan {
     ///
     /// - Parameters:
     ///   - shown: which of `readPaths` the sandbox has; a host need not have all of them.
-    ///   - number: of a system call on this machine, `nil` where it has none.
+    ///   - denied: the calls that an entry of `syscallsDenied`, a name or a group's, denies, with their numbers on this
+    ///     machine.
+    ///   - allowed: the calls that the policy allows beyond the base list.
     package static func arguments(
-        _ policy: CompiledPolicy, shown: (String) -> Bool, number: (String) -> Int32?
+        _ policy: CompiledPolicy, shown: (String) -> Bool, denied: (String) -> [(name: String, number: Int32)],
+        allowed: [String]
     ) -> [String] {
         var arguments = [program]
         for (index, path) in policy.readPaths.enumerated() where shown(path) {
             arguments.append("read:\(index):\(path)")
         }
         for (index, path) in policy.hidePaths.enumerated() { arguments.append("hide:\(index):\(path)") }
-        for (index, name) in policy.syscallsDenied.enumerated() where !untried.contains(name) {
-            arguments.append("deny:\(index):\(number(name).map(String.init) ?? "none")")
+        for (index, entry) in policy.syscallsDenied.enumerated() {
+            let calls = denied(entry).filter { !untried.contains($0.name) }
+            for call in calls { arguments.append("deny:\(index):\(call.number)") }
+            if calls.isEmpty { arguments.append("deny:\(index):none") }
         }
+        for name in allowed { arguments.append("allow::\(name)") }
         return arguments
     }
 }

@@ -256,7 +256,10 @@ package final class PolicyVerifier {
             metadata["checks"] = "\(verdict.checkCount)"
             log.info("policy verified", metadata: metadata)
         case .failed:
-            for check in verdict.checks where !check.passed {
+            let failed = verdict.checks.filter { !$0.passed }
+            metadata["failed"] = "\(failed.count)"
+            // Where everything failed it is one cause, and `sandboxctl verify` shows all.
+            for check in failed.prefix(3) {
                 metadata["check"] = "\(check.name)"
                 metadata["expected"] = "\(check.expected)"
                 metadata["observed"] = "\(check.observed)"

@@ -23,7 +23,7 @@ extension ProbeJudge {
     /// Calls that a policy may allow although the base list does not: then the kernel's own refusal has to do.
     private func answer(of name: String, to denied: Set<Int32>) -> Set<Int32> {
         let call = Self.calls[name] ?? name
-        guard policy.syscallsAllowed.contains(call) else { return denied }
+        guard !policy.syscallsAllowed.isEmpty, facts.all("allow").contains(call) else { return denied }
         return denied.union([EINVAL, EFAULT, EBADF, E2BIG, EACCES, ESRCH, EOPNOTSUPP, ENOSYS])
     }
 
@@ -52,17 +52,26 @@ extension ProbeJudge {
     /// Where files can be written they can be executed if the policy says so, and not otherwise.
     private func execution() -> [ProbeCheck] {
         let places = ["tmp", "shm", "workspace"]
-        return places.flatMap { place -> [ProbeCheck] in
-            // A workspace that is only read has a file system too, and Landlock keeps it as it is.
-            let canWrite = place != "workspace" || policy.workspaceMode != .read
-            guard canWrite else { return [attempt("write_\(place)", Self.refusals)] }
-            let write = facts.attempt("write_\(place)")
-            return [
-                check("write.\(place)", "possible", write.map(Self.name), write == 0),
-                // EPERM where the policy denies execve(2) itself.
-                attempt("execute_\(place)", policy.executeWritten ? [ENOEXEC, EPERM] : [EACCES, EPERM]),
-            ]
-        }
+        return memoryFile()
+            + places.flatMap { place -> [ProbeCheck] in
+                // A workspace that is only read has a file system too, and Landlock keeps it as it is.
+                let canWrite = place != "workspace" || policy.workspaceMode != .read
+                guard canWrite else { return [attempt("write_\(place)", Self.refusals)] }
+                let write = facts.attempt("write_\(place)")
+                return [
+                    check("write.\(place)", "possible", write.map(Self.name), write == 0),
+                    // EPERM where the policy denies execve(2) itself.
+                    attempt("execute_\(place)", policy.executesWritten ? [ENOEXEC, EPERM] : [EACCES, EPERM]),
+                ]
+            }
+    }
+
+    /// A file that is in memory alone is on no mount: it must not be made, or not be executed, where what is written must
+    /// not.
+    private func memoryFile() -> [ProbeCheck] {
+        guard !policy.executesWritten else { return [] }
+        if facts.attempt("create_memory_file") != 0 { return [attempt("create_memory_file", [EPERM])] }
+        return [attempt("execute_memory_file", [EACCES, EPERM])]
     }
 
     // MARK: - Network

@@ -12,6 +12,7 @@ extension ProbeJudge {
         let missing = needed.filter { point in !mounts.contains { $0.point == point } }
         return [
             none("mounts", "only what the policy shows, with its restrictions", bad),
+            none("executable", "only what the policy lists", executable(mounts)),
             none("mounts_present", "\(needed.count) mounts of the sandbox's own", missing),
             none("root_directory", "nothing of the host but what the policy shows", strangers(in: "root", rootNames)),
             none("devices", "the six that programs expect, pts and shm", strangers(in: "device", deviceNames)),
@@ -29,7 +30,7 @@ extension ProbeJudge {
 
     /// The options that a mount must have; `nil` where none may be.
     private func required(_ mount: ProbeMount) -> Set<String>? {
-        let written: Set = policy.executeWritten ? ["nosuid", "nodev"] : ["nosuid", "nodev", "noexec"]
+        let written: Set = policy.executesWritten ? ["nosuid", "nodev"] : ["nosuid", "nodev", "noexec"]
         switch mount.point {
         // Without nodev: the six devices are its own, and nobody inside can make another.
         case "/": return mount.type == "tmpfs" ? ["ro", "nosuid", "noexec"] : nil
@@ -42,6 +43,16 @@ extension ProbeJudge {
         let isMask = mount.type == "tmpfs" && ["/.mask/file", "/.mask/directory"].contains(mount.root)
         if isMask, mount.point.hasPrefix("/proc/") || isShown(mount.point) { return ["ro", "nosuid", "noexec"] }
         return isShown(mount.point) ? ["ro", "nosuid", "nodev"] : nil
+    }
+
+    /// With a list of programs everything that is shown is noexec underneath them. What lies on top is the list's: the
+    /// programs, and what they load.
+    private func executable(_ mounts: [ProbeMount]) -> [String] {
+        guard policy.executePaths != nil else { return [] }
+        return policy.readPaths.filter { path in
+            guard let base = mounts.first(where: { $0.point == path }) else { return false }
+            return !base.options.contains("noexec")
+        }
     }
 
     /// A path that the policy shows, one below it, or a system directory of a host whose /bin is no link into /usr.
@@ -136,11 +147,13 @@ extension ProbeJudge {
         return numbers[0] == EACCES && isCover ? nil : "\(path): opening it: \(Self.name(numbers[0]))"
     }
 
-    /// `deny N ERRNO`; -1 where this machine has no such call.
+    /// `deny N ERRNO`, a line for each call of the entry; -1 where nothing of it can be tried on this machine.
     private func denyFault(_ index: Int) -> String? {
         let name = policy.syscallsDenied[index]
-        if ProbePlan.untried.contains(name) { return nil }
-        guard let answer = facts.named("deny", "\(index)").flatMap({ Int32($0) }) else { return "\(name): not tried" }
-        return [-1, EPERM, ENOSYS].contains(answer) ? nil : "\(name): \(Self.name(answer))"
+        let answers = facts.all("deny").filter { $0.hasPrefix("\(index) ") }
+            .map { Int32($0.dropFirst("\(index) ".count)) ?? 0 }
+        guard !answers.isEmpty else { return "\(name): not tried" }
+        let other = answers.first { ![-1, EPERM, ENOSYS].contains($0) }
+        return other.map { "\(name): \(Self.name($0))" }
     }
 }

@@ -31,7 +31,7 @@ package struct PolicyDiagnostic: Error, Sendable, Hashable, CustomStringConverti
             let shown = line.unicodeScalars.map { $0 != "\t" && Self.isHarmful($0) ? "\u{FFFD}" : $0 }
             return String(String.UnicodeScalarView(shown))
         }
-        self.path = path
+        self.path = path.map(Self.escaped)
         self.severity = severity
     }
 

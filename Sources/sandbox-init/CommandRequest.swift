@@ -73,7 +73,8 @@ struct CommandRequest {
             error: ProgramSearch.execute(program, arguments: pointers, variables: variables))
     }
 
-    /// The launcher's own program, where the policy's file system need not have any.
+    /// The launcher's own program, where the policy's file system need not have any. Where the policy denies execveat(2),
+    /// the same file by its name in /proc.
     private func executeDescriptor(
         arguments: ProgramSearch.Strings, variables: ProgramSearch.Strings, _ failure: Failure
     ) -> Never {
@@ -81,7 +82,24 @@ struct CommandRequest {
         let result = System.call(
             __NR_execveat, Int(descriptors.3), System.address(empty), System.address(arguments),
             System.address(variables), Flag.emptyPathAt)
-        failure.end(init_stage_command_execute, error: Int32(-result))
+        guard result == -Int(Errno.notPermitted) else {
+            failure.end(init_stage_command_execute, error: Int32(-result))
+        }
+        // The policy's message is not needed any more; its memory is.
+        let path = init_prepare_memory()
+        let directory: StaticString = "/proc/self/fd/"
+        let length = directory.utf8CodeUnitCount
+        for index in 0..<length { path[index] = directory.utf8Start[index] }
+        // One of the first descriptors of this process: a single digit, or two.
+        let number = Int(descriptors.3)
+        let digits = number < 10 ? 1 : 2
+        path[length] = 48 + UInt8(truncatingIfNeeded: digits == 1 ? number : number / 10)
+        path[length + 1] = 48 + UInt8(truncatingIfNeeded: number % 10)
+        path[length + digits] = 0
+        failure.end(
+            init_stage_command_execute,
+            error: ProgramSearch.execute(
+                UnsafeRawPointer(path).assumingMemoryBound(to: CChar.self), arguments: arguments, variables: variables))
     }
 
     /// Points at each of `count` NUL-terminated strings that follow one another, none past the message's end.

@@ -10,10 +10,10 @@ final class PreparedPolicy {
     let roots: WorkspaceRoots
     /// `init_prepare` with all that follows it.
     let message: [UInt8]
-    /// Whether pid 1 forbids executable files in memory first of all.
-    let sealsMemoryFiles: Bool
     /// argv of this policy's probe.
     let probeArguments: [String]
+    /// Whether pid 1 forbids executable files in memory first of all.
+    let sealsMemoryFiles: Bool
 
     /// - Parameter isAudited: whether Landlock's refusals become audit messages.
     init(_ policy: CompiledPolicy, host: Host, isAudited: Bool) throws(LaunchFailure) {
@@ -30,9 +30,20 @@ final class PreparedPolicy {
             policy, rules: rules, filter: filter, watched: request.watchedAndAllowed,
             isAudited: isAudited, host: host)
         let shown = Set(contents.shown.map(\.path))
-        probeArguments = ProbePlan.arguments(
-            policy, shown: shown.contains, number: FilterCompiler.number)
+        probeArguments = Self.probeArguments(policy, shown: shown)
         template = try TemplateNamespace.build(policy, contents: contents, executables: executables, host: host)
+    }
+
+    private static func probeArguments(_ policy: CompiledPolicy, shown: Set<String>) -> [String] {
+        let (allow, deny) = SystemCallCatalog.expand(allow: policy.syscallsAllowed, deny: policy.syscallsDenied)
+        return ProbePlan.arguments(
+            policy, shown: shown.contains,
+            denied: { entry in
+                let calls = SystemCallCatalog.group(named: entry)?.calls ?? [entry]
+                return calls.filter(deny.contains).compactMap { name in
+                    FilterCompiler.number(name).map { (name, $0) }
+                }
+            }, allowed: allow.filter { !deny.contains($0) })
     }
 
     /// What no policy may say, whoever wrote it.

@@ -19,6 +19,7 @@ enum PolicyFacts {
         case 114: read(&output, place, rest)
         case 104: hide(&output, place, rest)
         case 100: deny(&output, place, rest)
+        case 97: allow(&output, rest)
         default: break
         }
     }
@@ -71,6 +72,13 @@ enum PolicyFacts {
             let result = System.call(Int32(truncatingIfNeeded: number), -1, -1, -1, -1, -1, -1)
             output.put(result < 0 && result > -4096 ? -result : 0)
         }
+        output.end()
+    }
+
+    /// `allow NAME`, as it came: what the filter need not refuse.
+    private static func allow(_ output: inout Output, _ name: UnsafePointer<UInt8>) {
+        output.put("allow ")
+        output.put(name)
         output.end()
     }
 

@@ -3,7 +3,8 @@
 // exists, so it has no libc and opens no library.
 //
 // Arguments, which the launcher makes out of its own copy of the policy: `read:N:PATH` and `hide:N:PATH` for the policy's
-// N-th such path, `deny:N:NUMBER` for its N-th denied system call.
+// N-th such path, `deny:N:NUMBER` for each call of its N-th entry of denied
+// ones, `allow::NAME` for a call that it allows beyond the base list.
 import CInit
 import CInitPlan
 

@@ -38,8 +38,28 @@ struct ProbeTests {
         #expect(!inClosed.contains("attempt connect_loopback \(ECONNREFUSED)"))
         #expect(inOpen.contains { $0.hasPrefix("hide 0 \(EACCES) ") })
         // fork would make a second probe: it is not tried.
-        #expect(inOpen.contains("deny 0 \(EPERM)") && !inOpen.contains { $0.hasPrefix("deny 1") })
+        #expect(inOpen.filter { $0.hasPrefix("deny ") } == ["deny 0 \(EPERM)", "deny 1 -1", "deny 2 \(EPERM)"])
         #expect(!inClosed.contains { $0.hasPrefix("deny ") })
+    }
+
+    @Test func `a group of denied calls is tried call by call, and what a policy allows is said`() throws {
+        var policy = CompiledPolicy.testing()
+        policy.syscallsDenied = ["debug"]
+        policy.syscallsAllowed = ["perf_event_open"]
+        let facts = try facts(policy)
+        let answers = facts.filter { $0.hasPrefix("deny 0 ") }
+        #expect(answers.count > 3 && answers.allSatisfy { $0 == "deny 0 \(EPERM)" }, "\(answers)")
+        #expect(facts.contains("allow perf_event_open") && !facts.contains("attempt perf_event_open \(EPERM)"))
+    }
+
+    @Test func `under a list of programs nothing else is executable, in memory neither`() throws {
+        var policy = CompiledPolicy.testing()
+        policy.executePaths = ["/usr/bin/env"]
+        let facts = try facts(policy)
+        #expect(facts.contains("attempt execute_tmp \(EACCES)"))
+        #expect(!facts.contains("attempt execute_memory_file \(ENOEXEC)"))
+        let usr = facts.first { $0.hasPrefix("mount ") && $0.contains(" /usr /usr ") }
+        #expect(usr?.contains("noexec") == true, "\(usr ?? "")")
     }
 
     @Test func `a probe that says anything but its policy is refused`() throws {

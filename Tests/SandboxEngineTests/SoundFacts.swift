@@ -44,10 +44,11 @@ enum SoundFacts {
     }
 
     private static func mounts(_ policy: CompiledPolicy) -> [String] {
-        let written = policy.executeWritten ? "rw,nosuid,nodev,relatime" : "rw,nosuid,nodev,noexec,relatime"
+        let written = policy.executesWritten ? "rw,nosuid,nodev,relatime" : "rw,nosuid,nodev,noexec,relatime"
+        let base = policy.executePaths == nil ? "" : "noexec,"
         let mounts: [(root: String, point: String, options: String, type: String)] =
             [("/", "/", "ro,nosuid,noexec,relatime", "tmpfs")]
-            + policy.readPaths.map { ($0, $0, "ro,nosuid,nodev,relatime", "ext4") }
+            + policy.readPaths.map { ($0, $0, "ro,nosuid,nodev,\(base)relatime", "ext4") }
             + policy.hidePaths.map { ("/.mask/directory", $0, "ro,nosuid,nodev,noexec", "tmpfs") } + [
                 ("/", "/proc", "rw,nosuid,nodev,noexec", "proc"), ("/", "/proc", "rw,nosuid,nodev,noexec", "proc"),
                 ("/.mask/file", "/proc/keys", "ro,nosuid,noexec", "tmpfs"),
@@ -82,7 +83,7 @@ enum SoundFacts {
     }
 
     private static func attempts(_ policy: CompiledPolicy) -> [String] {
-        let execute = policy.executeWritten ? ENOEXEC : EACCES
+        let execute = policy.executesWritten ? ENOEXEC : EACCES
         var answers: [(String, Int32)] = ProbeJudge.filtered.map { ($0, EPERM) }
         answers += [("clone3", ENOSYS), ("openat2", ENOSYS), ("signal_others", ESRCH), ("terminal", ENXIO)]
         for name in ["signal_init", "trace_init", "setuid_root", "setgid_root", "setgroups"] {
@@ -96,13 +97,16 @@ enum SoundFacts {
             answers.append(("write_\(place)", isReadOnly ? EACCES : 0))
             if !isReadOnly { answers.append(("execute_\(place)", execute)) }
         }
+        answers.append(("create_memory_file", 0))
+        answers.append(("execute_memory_file", execute))
         return answers.map { "attempt \($0.0) \($0.1)" }
     }
 
     private static func lists(_ policy: CompiledPolicy) -> [String] {
         policy.readPaths.indices.map { "read \($0) 0 16877 \(EROFS)" }
             + policy.hidePaths.indices.map { "hide \($0) \(EACCES) 16384" }
-            + policy.syscallsDenied.enumerated().filter { !ProbePlan.untried.contains($0.element) }
-            .map { "deny \($0.offset) \(EPERM)" }
+            + policy.syscallsDenied.enumerated().map { index, name in
+                "deny \(index) \(ProbePlan.untried.contains(name) ? -1 : EPERM)"
+            }
     }
 }
