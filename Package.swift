@@ -198,6 +198,7 @@ if Context.environment["SANDBOXD_FUZZ"] != nil {
             name: "Fuzzing",
             dependencies: [
                 "LaunchPlan", "SandboxModel", "SandboxWire", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                "ShellSyntax",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/Fuzzing", exclude: ["Corpora", "Dictionaries"],

@@ -80,8 +80,11 @@ struct WorkspaceRoots: ~Copyable {
         {
             return
         }
-        let missing = absent.isEmpty ? "" : " (not there when sandboxd started: \(absent.joined(separator: ", ")))"
-        throw LaunchFailure(.workspaceRoots, errno: EACCES, path + missing)
+        // ENOENT says: perhaps it would have been inside one that is missing.
+        if !absent.isEmpty {
+            throw LaunchFailure(.workspaceRoots, errno: ENOENT, absent.joined(separator: ", "))
+        }
+        throw LaunchFailure(.workspaceRoots, errno: EACCES, path)
     }
 
     /// By name alone; what a caller may rename is decided by descriptors.

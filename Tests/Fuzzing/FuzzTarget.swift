@@ -8,12 +8,15 @@ enum FuzzTarget: String, CaseIterable {
     case policy
     /// Commands and events between sandboxd and the launcher.
     case plan
+    /// Shell text in commands.
+    case shell
 
     func run(_ bytes: [UInt8]) {
         switch self {
         case .wire: WireTarget.run(bytes)
         case .policy: PolicyTarget.run(bytes)
         case .plan: PlanTarget.run(bytes)
+        case .shell: ShellTarget.run(bytes)
         }
     }
 
@@ -23,6 +26,7 @@ enum FuzzTarget: String, CaseIterable {
         case .wire: WireTarget.seeds
         case .policy: PolicyTarget.seeds
         case .plan: PlanTarget.seeds
+        case .shell: ShellTarget.seeds
         }
     }
 

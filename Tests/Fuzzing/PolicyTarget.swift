@@ -14,6 +14,25 @@ enum PolicyTarget {
             let set = try PolicySet.load(files: [("fuzzed", bytes)], over: builtIn)
             guard let policy = set["fuzzed"] else { fatalError("a policy that was read is not there") }
             use(policy)
+            let warnings = PolicyLint.warnings(in: set, of: ["fuzzed"], on: .unknown)
+            if !warnings.isEmpty { check(PolicyErrors(diagnostics: warnings), of: bytes) }
+        } catch {
+            check(error, of: bytes)
+            runAsTests(bytes)
+        }
+    }
+
+    /// What is no policy may be a policy's tests.
+    private static func runAsTests(_ bytes: [UInt8]) {
+        do throws(PolicyErrors) {
+            let tests = try PolicyTestFile(path: "fuzzed.yaml", contents: bytes)
+            for name in builtIn.names {
+                guard let policy = builtIn[name] else { continue }
+                for outcome in tests.run(on: policy, host: .unknown) {
+                    guard let failure = outcome.failure else { continue }
+                    check(PolicyErrors(diagnostics: [failure]), of: bytes)
+                }
+            }
         } catch {
             check(error, of: bytes)
         }
@@ -54,6 +73,9 @@ enum PolicyTarget {
                 require(!explained.allowed, "judged otherwise than explained: \(argv)")
             }
         }
+        for name in ["ptrace", "mount", "@network", "no such call", ""] {
+            require(!policy.explain(systemCall: name).text.isEmpty, name)
+        }
         for path in ["/etc/passwd", "/usr/bin/python3", "/", "/tmp/x", "~/x", "relative/../x", ""] {
             for access in PathAccess.allCases {
                 require(!policy.explain(path: path, access: access).text.isEmpty, path)
@@ -82,11 +104,19 @@ enum PolicyTarget {
     }
 
     static var seeds: [[UInt8]] {
-        let whole = builtIn.names.compactMap { builtIn[$0] }.map { Array(PolicyRenderer.effective($0).utf8) }
+        let whole = builtIn.names.compactMap { builtIn.text(of: $0) }.map { Array($0.utf8) }
         return whole + written.map { Array($0.utf8) }
     }
 
     private static let written = [
+        """
+        version: 1
+        policy: python
+        tests:
+          - { command: [python3, -c, "print(1)"], allow: true }
+          - { path: /etc/shadow, access: read, allow: false }
+          - { connect: "localhost:80", allow: false }
+        """,
         """
         version: 1
         extends: default

@@ -110,6 +110,18 @@ struct GarbageTests {
         }
     }
 
+    @Test("a diagnostic shows no control character of the file", arguments: ["\u{1B}", "\r", "\u{85}", "\u{202E}"])
+    func shown(scalar: String) throws {
+        let written = try diagnostics(Array("version: 1\ndescription: a\(scalar)b\n".utf8))
+        let hex = String(scalar.unicodeScalars.first?.value ?? 0, radix: 16)
+        let escaped = try diagnostics(
+            Array("version: 1\nextends: \"a\\U\(String(repeating: "0", count: 8 - hex.count))\(hex)b\"\n".utf8))
+        for diagnostic in written + escaped {
+            #expect(!diagnostic.description.unicodeScalars.contains { $0 == scalar.unicodeScalars.first })
+        }
+        #expect(!written.isEmpty && !escaped.isEmpty)
+    }
+
     @Test("Windows line ends are read")
     func lineEnds() {
         #expect(problems(minimal.replacing("\n", with: "\r\n")) == [])
