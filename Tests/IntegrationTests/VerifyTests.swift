@@ -62,7 +62,9 @@ struct VerifyTests {
         let table = try Ran(sandboxctl: ["verify", "--socket", fixture.socket])
         #expect(table.status == 0 && table.errors.isEmpty)
         let rows = table.output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
-        #expect(rows.dropFirst().contains("default") && rows.filter(Self.policies.keys.contains).count == Self.policies.count)
+        #expect(
+            rows.dropFirst().contains("default")
+                && rows.filter(Self.policies.keys.contains).count == Self.policies.count)
         let all = try Ran(sandboxctl: ["verify", "default", "--all-checks", "--socket", fixture.socket])
         #expect(all.status == 0 && all.output.contains("attempt.io_uring_setup") && all.output.contains("holds"))
         let json = try Ran(sandboxctl: ["verify", "deny-all", "--json", "--socket", fixture.socket])
