@@ -229,7 +229,12 @@ struct CommandScan {
         // One command in the stage before, and nothing else that writes there.
         guard own.outerRedirections.isEmpty, own.stages.last?.stage == 1, before.count == 1 else { return nil }
         let source = invocations[before[0]]
-        guard source.redirections.isEmpty, let name = source.words.first?.literal else { return nil }
+        guard let name = source.words.first?.literal else { return nil }
+        if name == "cat", source.words.count == 1, source.redirections.count == 1 {
+            let input = source.redirections[0]
+            return [.document, .documentStripped, .string].contains(input.operator) ? input.target.literal : nil
+        }
+        guard source.redirections.isEmpty else { return nil }
         let words = source.words.dropFirst().compactMap(\.literal)
         guard name == "echo" || name == "printf", words.count == source.words.count - 1 else { return nil }
         let text = words.drop { name == "echo" && ["-n", "-e", "-ne"].contains($0) }.joined(separator: " ")

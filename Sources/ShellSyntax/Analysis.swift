@@ -47,7 +47,7 @@ struct Analysis {
     var known: [String: ShellValue] = [:]
     /// Bytes that expansions of variables may still add: `$x$x$x` could add without end.
     var expansionBudget = 1 << 20
-    /// After a command that nobody knows, which may have set a trap.
+    /// After `eval`, `trap` and the like, and commands that nobody knows: variables may change at any time.
     private(set) var isPoisoned = false
 
     private var stages: [ShellInvocation.Stage] = []
@@ -68,6 +68,8 @@ struct Analysis {
         whole.formUnion(second.functionEffects)
         whole.formUnion(first.functionEffects)
         wholeEffects = whole
+        // Functions run wherever they are called.
+        isPoisoned = first.functionEffects.isDynamic || second.functionEffects.isDynamic
     }
 
     private func effects(_ read: (inout EffectsReader) -> Void) -> Effects {
@@ -211,6 +213,8 @@ struct Analysis {
     private mutating func loop(_ command: ShellCommand, _ walk: (inout Analysis) -> Void) {
         let own = effects { $0.read(command) }
         forget(own)
+        // What stands behind in the body has run before, the second time.
+        if own.isDynamic { isPoisoned = true }
         walk(&self)
         forget(own)
     }
@@ -267,6 +271,7 @@ struct Analysis {
         }
         if words.isEmpty { for assignment in given { own.names.remove(assignment.name) } }
         forget(own)
+        if own.isDynamic { isPoisoned = true }
         if argv.first?.literal == "export" { learnExported(argv.dropFirst()) }
     }
 
@@ -290,7 +295,7 @@ struct Analysis {
         for segment in value.segments {
             if case .text(let text) = segment { length += text.utf8.count } else { length += 16 }
         }
-        let isFollowed = !wholeEffects.isDynamic && !isPoisoned && !wholeEffects.attributed.contains(name)
+        let isFollowed = !isPoisoned && !wholeEffects.attributed.contains(name)
         if !isFollowed || Self.special.contains(name) || name.hasPrefix("BASH") || name.hasPrefix("COMP_")
             || length > 4096
         {

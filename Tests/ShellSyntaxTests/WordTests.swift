@@ -78,7 +78,9 @@ struct WordTests {
             ("PATH=a; c $PATH", "c ?*"),
             ("X=a; : $((X += 1)); c $X", "c ?*"), ("X=a; : ${X:=b}; c $X", "c ?*"), ("c $X", "c ?*"),
             ("X=a; X+=b; c $X", "c ?*"),
-            ("X=a & c $X", "c ?*"), ("unset X; c $X", "c ?*"), ("X=a; for X in b; do :; done; c $X", "c ?*"),
+            ("X=a & c $X", "c ?*"), ("X=a; eval \"$X\"", "eval a"), ("eval y; X=a; c $X", "c ?*"),
+            ("while y; do X=a; c $X; eval z; done", "eval z"), ("f() { eval y; }; X=a; c $X", "c ?*"),
+            ("unset X; c $X", "c ?*"), ("X=a; for X in b; do :; done; c $X", "c ?*"),
         ])
     func variables(text: String, expected: String) throws {
         #expect(try listed(text).last == expected)
