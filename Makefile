@@ -27,6 +27,8 @@ run: build
 # other processes, on two cores and a thread pool of two.
 test: packages
 	$(SWIFT) build --build-tests
+	.build/debug/sandboxctl policy check policies
+	.build/debug/sandboxctl policy test policies/tests
 	$(SWIFT) test --skip-build --disable-xctest --no-parallel
 
 # The same tests of whole programs against the optimized ones.

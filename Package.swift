@@ -87,12 +87,11 @@ let package = Package(
             swiftSettings: bare),
 
         // daemon
+        .target(name: "ShellSyntax", swiftSettings: strict),
         .target(
             name: "SandboxPolicy",
-            dependencies: [
-                "SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams"),
-            ],
-            exclude: ["PolicyFormat.md"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
+            dependencies: ["SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams")],
+            exclude: ["PolicyFormat.md", "BuiltIn/tests"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
             dependencies: ["SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging] + nio,
@@ -127,7 +126,7 @@ let package = Package(
             name: "SandboxClient", dependencies: ["SandboxModel", "SandboxWire", "CSandbox"], swiftSettings: strict),
         .executableTarget(
             name: "sandboxctl",
-            dependencies: ["SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
+            dependencies: ["LinuxSystem", "SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
             swiftSettings: strict),
         .executableTarget(
             name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md", "Demo"],
@@ -139,6 +138,20 @@ let package = Package(
         .target(
             name: "SandboxTestSupport", dependencies: ["LinuxSystem"], path: "Tests/SandboxTestSupport",
             swiftSettings: strict),
+        .target(name: "CEscape", path: "Tests/CEscape", cSettings: cStrict),
+        .target(
+            name: "EscapeAttempts", dependencies: ["CEscape"], path: "Tests/EscapeAttempts", swiftSettings: strict),
+        // Runs where only /usr and the workspace are: it brings its Swift runtime along.
+        .executableTarget(
+            name: "escape-probe", dependencies: ["EscapeAttempts"], path: "Tests/EscapeProbe", swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+        .testTarget(
+            name: "EscapeTests",
+            dependencies: [
+                "CEscape", "EscapeAttempts", "LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport",
+                "SandboxWire",
+            ],
+            exclude: ["README.md"], swiftSettings: strict),
         .testTarget(
             name: "LayoutTests", dependencies: ["CInitPlan", "LaunchPlan", "SandboxTestSupport"],
             swiftSettings: strict),
@@ -149,13 +162,16 @@ let package = Package(
         .testTarget(
             name: "LauncherTests",
             dependencies: [
-                "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
+                "CInitPlan", "CSandbox", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),
         .testTarget(
-            name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
+            name: "SandboxPolicyTests",
+            dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
+        .testTarget(
+            name: "ShellSyntaxTests", dependencies: ["ShellSyntax"], exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
         .testTarget(
@@ -172,3 +188,16 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// libFuzzer instruments everything that it is built with, so its program exists only when it is asked for: `make fuzz`.
+if Context.environment["SANDBOXD_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzzing",
+            dependencies: [
+                "LaunchPlan", "SandboxModel", "SandboxWire", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzzing", exclude: ["Corpora", "Dictionaries"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

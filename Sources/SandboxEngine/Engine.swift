@@ -138,23 +138,20 @@ package final class Engine {
         try RequestValidation.check(request)
         let name = request.policy ?? "default"
         guard let policy = policies[name], let maximum = compiled[name]?.maximum else {
-            let names = policies.names.sorted().joined(separator: ", ")
-            throw ServiceError(.unknownPolicy, "no policy '\(name.shown)'; there are \(names)")
+            throw unknownPolicy(name, for: client)
+        }
+        let id = runIdentifier()
+        // First of all: whoever may not use a policy learns nothing of it.
+        if let denial = policy.refusal(client.peer) {
+            return .denied(refused(by: denial, id: id, policy: name, limits: Limits(), client))
         }
         if let refusal = verifier.refusal(of: name) { throw refusal }
         let inForce = try policy.narrowed(by: request.limits)
-        let id = runIdentifier()
         var environment: [String]
         switch judge(request, policy) {
         case .success(let allowed): environment = allowed
         case .failure(let refusal):
-            let denial = refusal.denial
-            log.info("denied", metadata: ["run": "\(id)", "policy": "\(name)", "uid": "\(client.peer.uid)"])
-            let message = "policy '\(name)' (\(denial.rule)) refused \(denial.subject.shown)"
-            return .denied(
-                RunResult(
-                    id: id, policy: name, outcome: Outcome(reason: .denied, message: message), limits: inForce,
-                    denials: [denial]))
+            return .denied(refused(by: refusal.denial, id: id, policy: name, limits: inForce, client))
         }
         // A terminal that nobody has described would be a dumb one; this is what nearly every emulator understands.
         if request.terminal != nil, !environment.contains(where: { $0.hasPrefix("TERM=") }) {
@@ -168,6 +165,16 @@ package final class Engine {
         nextRun += 1
         return .running(
             try launch(plan, request, policy, inForce, id: id, channel, window, client, owner, arrivedAt: arrivedAt))
+    }
+
+    private func refused(
+        by denial: Denial, id: String, policy: String, limits: Limits, _ client: Client
+    ) -> RunResult {
+        log.info("denied", metadata: ["run": "\(id)", "policy": "\(policy)", "uid": "\(client.peer.uid)"])
+        let message = "policy '\(policy)' (\(denial.rule)) refused \(denial.subject.shown)"
+        return RunResult(
+            id: id, policy: policy, outcome: Outcome(reason: .denied, message: message), limits: limits,
+            denials: [denial])
     }
 
     private func launch(

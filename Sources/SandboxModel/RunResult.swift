@@ -147,6 +147,8 @@ public struct LimitHit: Codable, Sendable, Equatable {
 public struct Denial: Codable, Sendable, Equatable {
     public enum Kind: String, Codable, Sendable {
         case exec, path, syscall, network, command, environment
+        /// The policy is not for this caller.
+        case tenant
     }
 
     public var kind: Kind

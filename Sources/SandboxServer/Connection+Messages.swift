@@ -5,6 +5,8 @@ import SandboxWire
 
 /// What the hello of this server says of itself.
 private let serverName = "sandboxd"
+/// Messages that this server takes beyond those that every server of this version takes.
+private let serverCapabilities = [WireCapability.policies, WireCapability.verify]
 
 extension Connection {
     func handle(_ frame: InboundFrame) {
@@ -48,7 +50,7 @@ extension Connection {
                 return fail("version \(version) is not spoken here; version \(wireVersion) is")
             }
             greeted()
-            return send(.hello(version: wireVersion, capabilities: [WireCapability.verify], server: serverName))
+            return send(.hello(version: wireVersion, capabilities: serverCapabilities, server: serverName))
         }
         switch message {
         case .hello: fail("hello came twice")
@@ -67,6 +69,16 @@ extension Connection {
             do throws(ServiceError) {
                 try engine.kill(id: id, for: client)
                 send(.killed(channel: channel, id: id))
+            } catch {
+                send(.error(channel: channel, error: error))
+            }
+        case .policies(let channel):
+            guard let client, isFree(channel) else { return }
+            send(.policies(channel: channel, policies: engine.policyList(for: client)))
+        case .policy(let channel, let name):
+            guard let client, isFree(channel) else { return }
+            do throws(ServiceError) {
+                send(.policy(channel: channel, policy: try engine.policy(named: name, for: client)))
             } catch {
                 send(.error(channel: channel, error: error))
             }

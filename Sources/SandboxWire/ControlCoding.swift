@@ -8,6 +8,8 @@ package let wireVersion = 1
 package enum WireCapability {
     /// `verify` and `verified`.
     package static let verify = "verify"
+    /// `policies` and `policy`.
+    package static let policies = "policies"
 }
 
 /// JSON to and from control frames.

@@ -185,7 +185,7 @@ struct ControlLoop: ~Copyable {
                 descriptors: descriptors)
         }
         guard let path = request.workspace, let caller else { return try sequence(nil).start() }
-        let workspace = try workspaces.open(path, as: caller, policy: prepared.policy, slot: slot)
+        let workspace = try workspaces.open(path, as: caller, prepared: prepared, slot: slot)
         return try sequence(workspace.number).start()
     }
 

@@ -7,6 +7,7 @@ import SeccompFilter
 final class PreparedPolicy {
     let policy: CompiledPolicy
     let template: OwnedDescriptor
+    let roots: WorkspaceRoots
     /// `init_prepare` with all that follows it.
     let message: [UInt8]
     /// argv of this policy's probe.
@@ -18,6 +19,7 @@ final class PreparedPolicy {
     init(_ policy: CompiledPolicy, host: Host, isAudited: Bool) throws(LaunchFailure) {
         self.policy = policy
         try Self.check(policy)
+        roots = try WorkspaceRoots(policy.workspaceRoots, proc: host.proc)
         let request = Self.filterRequest(policy, memory: host.memory)
         let filter = try Self.compile(request)
         sealsMemoryFiles = !policy.executesWritten && host.memory.hasMemoryFileRule

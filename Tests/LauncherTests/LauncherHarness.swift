@@ -9,12 +9,13 @@ final class LauncherHarness {
     private let program: StartedProgram
     private var nextRun: UInt64 = 1
 
-    init() throws {
+    /// - Parameter prefix: a program, with its arguments, that becomes the launcher: `unshare`.
+    init(prefix: [String] = []) throws {
         let pair = try DescriptorPair.sockets(SOCK_SEQPACKET)
         try MessageSocket.growBuffers(of: pair.first.number, to: 1 << 20)
         try MessageSocket.growBuffers(of: pair.second.number, to: 1 << 20)
         program = try StartedProgram(
-            [BuiltProducts.path("sandbox-launcher")], descriptors: [0, 1, 2, pair.second.number])
+            prefix + [BuiltProducts.path("sandbox-launcher")], descriptors: [0, 1, 2, pair.second.number])
         control = pair.closingSecond()
     }
 
@@ -36,6 +37,12 @@ final class LauncherHarness {
         harness.peer = try pair.second.duplicate().release()
         return harness
     }
+
+    /// This end of the socket between sandboxd and launcher.
+    var controlNumber: Int32 { control.number }
+
+    /// The launcher's process.
+    var pid: Int32 { program.pid }
 
     /// The client's own end of its connection.
     private var peer: Int32 = -1

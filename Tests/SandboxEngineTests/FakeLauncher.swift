@@ -127,7 +127,10 @@ final class FakeLauncher: Sendable {
         var usage = TreeUsage()
         usage.memoryPeakBytes = 4096
         var report = RunReport(ending: .exited(0), startedAt: 1, endedAt: 2, usage: usage)
-        let sound = (try? SoundFacts.text(PolicySet.builtIn()[request.policy]?.compiled() ?? .none)) ?? ""
+        // A policy that a test has made extends the default one.
+        let known = try? PolicySet.builtIn()
+        let policy = known?[request.policy] ?? known?["default"]
+        let sound = SoundFacts.text(policy?.compiled() ?? .none)
         switch shared.withLock({ $0.probes[request.policy] }) {
         case nil: put(Array(sound.utf8), message.descriptors[1], request.run)
         case .writes(let change): put(Array(change(sound).utf8), message.descriptors[1], request.run)

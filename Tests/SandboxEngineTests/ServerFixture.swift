@@ -23,7 +23,9 @@ final class ServerFixture: Sendable {
     let launcher: FakeLauncher
     let parts: NIOLoopBound<Parts>
 
-    init(limits: EngineLimits = EngineLimits(), records: LogRecords? = nil) throws {
+    init(
+        limits: EngineLimits = EngineLimits(), policies: PolicySet? = nil, records: LogRecords? = nil
+    ) throws {
         signal(SIGPIPE, SIG_IGN)
         let (own, theirs) = try DescriptorPair.sockets(SOCK_SEQPACKET).release()
         try MessageSocket.growBuffers(of: own, to: 1 << 20)
@@ -35,7 +37,7 @@ final class ServerFixture: Sendable {
             }
             let link = LauncherLink(socket: OwnedDescriptor(owning: own), loop: loop)
             let engine = try Engine(
-                loop: loop, policies: try PolicySet.builtIn(), launcher: link, limits: limits, log: log)
+                loop: loop, policies: try policies ?? PolicySet.builtIn(), launcher: link, limits: limits, log: log)
             return NIOLoopBound(Parts(engine: engine, server: Server(engine: engine, log: log)), eventLoop: loop)
         }.wait()
     }
@@ -173,7 +175,7 @@ final class RawClient {
                 case .error(_, let error):
                     ended.error = error
                     return ended
-                case .hello, .accepted, .runs, .killed, .verified: break
+                case .hello, .accepted, .runs, .killed, .policies, .policy, .verified: break
                 }
             }
             if grant, frame.kind == .stdout { send(.credit(channel: channel, bytes: UInt32(frame.payload.count - 4))) }
