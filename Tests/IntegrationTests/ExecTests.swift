@@ -99,7 +99,7 @@ struct ExecTests {
         let plain = try exec([], ["/usr/lib/os-release"])
         #expect(plain.ran.status == 126 && plain.error?.code == .programNotExecutable)
         // Here it is the sandbox that refuses, and it can say so.
-        let refused = try exec([], ["/etc/passwd"])
+        let refused = try exec(["--policy", "python"], ["/etc/hosts"])
         #expect(refused.ran.status == 126 && refused.result?.outcome.reason == .denied)
         #expect(refused.result?.denials.map(\.kind) == [.exec])
         let directory = try exec([], ["/usr"])
