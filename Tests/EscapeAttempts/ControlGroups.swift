@@ -14,7 +14,9 @@ extension Attempt {
         Attempt("release-agent", "CVE-2022-0492", "open a release_agent for writing") { _ in
             first(of: "release_agent")
         },
-        Attempt("cgroup-join-root", "cgroup escape", "move itself into the root group: open its cgroup.procs for writing") {
+        Attempt(
+            "cgroup-join-root", "cgroup escape", "move itself into the root group: open its cgroup.procs for writing"
+        ) {
             _ in first(of: "cgroup.procs")
         },
         Attempt("cgroup-raise-memory", "cgroup escape", "open a memory limit for writing") { _ in
@@ -22,7 +24,8 @@ extension Attempt {
                 mustNotOpen("/sys/fs/cgroup/memory/memory.soft_limit_in_bytes", O_WRONLY), first(of: "memory.max"),
             ])
         },
-        Attempt("cgroup-namespace", "google/nsjail#219", "see the group's place on the host in /proc/self/cgroup") { _ in
+        Attempt("cgroup-namespace", "google/nsjail#219", "see the group's place on the host in /proc/self/cgroup") {
+            _ in
             let groups = (readFile("/proc/self/cgroup") ?? "").split(separator: "\n")
             let outside = groups.filter { !$0.hasSuffix(":/") }
             return outside.isEmpty ? .stopped("/") : .escaped(outside.joined(separator: " "))

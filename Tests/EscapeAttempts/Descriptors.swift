@@ -6,7 +6,8 @@ extension Attempt {
         Attempt("open-by-handle", "open_by_handle_at(2), shocker", "open a file by number, past every mount") { _ in
             mustBeRefused(call(__NR_open_by_handle_at, currentDirectory, badAddress, 0))
         },
-        Attempt("root-by-handle", "open_by_handle_at(2), shocker", "inode 2 of the workspace's file system: its root") { _ in
+        Attempt("root-by-handle", "open_by_handle_at(2), shocker", "inode 2 of the workspace's file system: its root") {
+            _ in
             // struct file_handle of ext4 (type 1): 8 bytes, inode 2, generation 0.
             let handle = memory(16)
             handle.storeBytes(of: 8, as: UInt32.self)
@@ -20,14 +21,16 @@ extension Attempt {
         Attempt("stdin-reopened", "/proc/self/fd", "open the caller's standard input for writing") { _ in
             reopened(0, O_WRONLY)
         }.heldAnyway("tests are started with /dev/null there"),
-        Attempt("stdout-reopened", "/proc/self/fd", "open the output's pipe for reading, to take what others wrote") { _ in
+        Attempt("stdout-reopened", "/proc/self/fd", "open the output's pipe for reading, to take what others wrote") {
+            _ in
             // The descriptor of the probe's own standard output, where the daemon reads.
             reopened(1, O_RDONLY)
         },
         Attempt("stdout-mode", "pipes", "give the output's pipe to everybody: fchmod(2)") { _ in
             mustFail(call(__NR_fchmod, 1, 0o666))
         },
-        Attempt("path-descriptor-reopened", "O_PATH", "an O_PATH descriptor of a read-only file, opened for writing") { _ in
+        Attempt("path-descriptor-reopened", "O_PATH", "an O_PATH descriptor of a read-only file, opened for writing") {
+            _ in
             let path = openFile("/usr/lib/os-release", oPath)
             return mustNotOpen("/proc/self/fd/\(path)", O_WRONLY)
         },
@@ -64,11 +67,12 @@ extension Attempt {
         },
         Attempt("host-accounts", "file system", "password hashes") { _ in mustNotOpen("/etc/shadow") },
         Attempt("host-homes", "file system", "an entry of /root, /home, /var, /srv, /opt or /mnt") { _ in
-            any(["root", "home", "var", "srv", "opt", "mnt", "boot", "run"].map { name in
-                let directory = openFile("/\(name)", O_RDONLY | O_DIRECTORY)
-                let count = call(__NR_getdents64, directory, address(memory(8192)), 8192)
-                return count > 48 ? .escaped("/\(name)") : .stopped(errorName(min(directory, count)))
-            })
+            any(
+                ["root", "home", "var", "srv", "opt", "mnt", "boot", "run"].map { name in
+                    let directory = openFile("/\(name)", O_RDONLY | O_DIRECTORY)
+                    let count = call(__NR_getdents64, directory, address(memory(8192)), 8192)
+                    return count > 48 ? .escaped("/\(name)") : .stopped(errorName(min(directory, count)))
+                })
         },
         Attempt("daemon-environment", "environment", "a variable of the daemon's") { _ in
             // Planted by the tests where a probe could inherit it.
@@ -88,7 +92,8 @@ extension Attempt {
         let file = openFile(path, oPath)
         let result = call(
             __NR_linkat, currentDirectory, text("/proc/self/fd/\(file)"), currentDirectory, text("hard-link"), 0x400)
-        let plain = result < 0
+        let plain =
+            result < 0
             ? call(__NR_linkat, currentDirectory, text(path), currentDirectory, text("hard-link"), 0) : result
         unlink("hard-link")
         return plain

@@ -5,7 +5,8 @@ extension Attempt {
     static let devices: [Attempt] =
         [
             ("mem", O_RDONLY), ("kmsg", O_RDONLY), ("kvm", O_RDWR), ("fuse", O_RDWR), ("net/tun", O_RDWR),
-            ("loop-control", O_RDWR), ("console", O_RDONLY), ("vda", O_RDONLY), ("port", O_RDONLY), ("userfaultfd", O_RDWR),
+            ("loop-control", O_RDWR), ("console", O_RDONLY), ("vda", O_RDONLY), ("port", O_RDONLY),
+            ("userfaultfd", O_RDWR),
         ].map { name, flags in
             Attempt("dev-\(name == "net/tun" ? "tun" : name)", "devices", "open /dev/\(name)") { _ in
                 let verdict = mustNotOpen("/dev/\(name)", flags | O_NONBLOCK | O_NOCTTY)
@@ -39,7 +40,8 @@ extension Attempt {
             // Into a name that is not there: nothing is lost where it works.
             any([
                 mustFail(call(__NR_symlinkat, text("/proc/sysrq-trigger"), currentDirectory, text("/dev/null2"))),
-                mustFail(call(__NR_linkat, currentDirectory, text("/dev/null"), currentDirectory, text("/dev/null3"), 0)),
+                mustFail(
+                    call(__NR_linkat, currentDirectory, text("/dev/null"), currentDirectory, text("/dev/null3"), 0)),
             ]).afterwards {
                 unlink("/dev/null2")
                 unlink("/dev/null3")
@@ -69,7 +71,8 @@ extension Attempt {
     private static let terminals: [Attempt] = [
         terminal("tiocsti", "CVE-2017-5226", 0x5412, "type into a terminal by TIOCSTI"),
         terminal("tiocsti-high-bits", "CVE-2019-10063", 0x1_0000_5412, "TIOCSTI with a bit above the 32nd"),
-        terminal("tiocsti-all-high-bits", "CVE-2019-10063", 0xffff_ffff_0000_5412, "TIOCSTI with all bits above the 32nd"),
+        terminal(
+            "tiocsti-all-high-bits", "CVE-2019-10063", 0xffff_ffff_0000_5412, "TIOCSTI with all bits above the 32nd"),
         terminal("tioclinux", "CVE-2023-28100", 0x541c, "paste into a console by TIOCLINUX"),
         terminal("tioclinux-high-bits", "CVE-2023-28100", 0x8000_0000_0000_541c, "TIOCLINUX with the highest bit"),
         terminal("tiocsetd", "line disciplines", 0x5423, "load a line discipline by TIOCSETD"),

@@ -13,7 +13,9 @@ extension Attempt {
             let path = "/usr/lib/escape-\(getpid())"
             return mustFail(call(__NR_mkdirat, currentDirectory, text(path), 0o755)).afterwards { rmdir(path) }
         },
-        Attempt("etc-write", "read-only mounts", "open /etc/passwd for writing") { _ in mustNotOpen("/etc/passwd", O_WRONLY) },
+        Attempt("etc-write", "read-only mounts", "open /etc/passwd for writing") { _ in
+            mustNotOpen("/etc/passwd", O_WRONLY)
+        },
         Attempt("ld-preload-of-all", "read-only mounts", "/etc/ld.so.preload, which every program reads") { _ in
             let result = call(__NR_openat, currentDirectory, text("/etc"), Int(oTemporary | O_WRONLY), 0o600)
             return mustFail(result)
@@ -53,7 +55,8 @@ extension Attempt {
             let file = made("given")
             return mustFail(call(__NR_fchown, file, 65534, 65534))
         },
-        Attempt("file-by-descriptor-of-proc", "CVE-2024-21626", "chdir(2) to /proc/self/fd/N of each descriptor") { host in
+        Attempt("file-by-descriptor-of-proc", "CVE-2024-21626", "chdir(2) to /proc/self/fd/N of each descriptor") {
+            host in
             for number in 0..<16 {
                 guard call(__NR_chdir, text("/proc/self/fd/\(number)")) == 0 else { continue }
                 let verdict = readsSecret("../../../../../../../.." + host.secretFile)
@@ -61,7 +64,8 @@ extension Attempt {
             }
             return .stopped("none leads out")
         },
-        Attempt("watch-host-files", "covert channels", "see who opens programs of the host: inotify(7) on /usr/bin") { _ in
+        Attempt("watch-host-files", "covert channels", "see who opens programs of the host: inotify(7) on /usr/bin") {
+            _ in
             let watcher = call(__NR_inotify_init1, Int(O_NONBLOCK))
             if watcher < 0 { return .stopped(errorName(watcher)) }
             return mustFail(call(__NR_inotify_add_watch, watcher, text("/usr/bin"), 0x20), "watching")
@@ -74,7 +78,8 @@ extension Attempt {
             let file = openFile("/usr/lib/os-release")
             return mustFail(Int(escape_fcntl(Int32(file), 1024, Int(F_RDLCK))), "a lease")
         },
-        Attempt("record-lock-host-files", "isolate 2.4: file locks", "fcntl(2) F_SETLK for writing on a file of /usr") { _ in
+        Attempt("record-lock-host-files", "isolate 2.4: file locks", "fcntl(2) F_SETLK for writing on a file of /usr") {
+            _ in
             let lock = memory(64)
             lock.storeBytes(of: Int16(F_WRLCK), as: Int16.self)
             let file = openFile("/usr/lib/os-release", O_RDWR)

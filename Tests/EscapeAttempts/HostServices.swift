@@ -10,7 +10,8 @@ extension Attempt {
         Attempt("host-port-v6-mapped", "claude-code#87381", "the same service as ::ffff:127.0.0.1") { host in
             answers(connect(mapped(host.port)))
         },
-        Attempt("host-port-fast-open", "claude-code#87381", "the same without connect(2): sendto(2) with MSG_FASTOPEN") {
+        Attempt("host-port-fast-open", "claude-code#87381", "the same without connect(2): sendto(2) with MSG_FASTOPEN")
+        {
             host in
             let (bytes, size) = internet(2, host.port)
             let descriptor = call(__NR_socket, 2, 1, 0)

@@ -39,7 +39,8 @@ extension Attempt {
         Attempt("keyctl-join-session", "isolate 2.4: keyrings", "keyctl(KEYCTL_JOIN_SESSION_KEYRING)") { _ in
             mustBeRefused(call(__NR_keyctl, 1, 0, 0, 0, 0))
         },
-        Attempt("keyctl-persistent", "isolate 2.4: keyrings", "keyctl(KEYCTL_GET_PERSISTENT), which outlives processes") {
+        Attempt("keyctl-persistent", "isolate 2.4: keyrings", "keyctl(KEYCTL_GET_PERSISTENT), which outlives processes")
+        {
             _ in mustBeRefused(call(__NR_keyctl, 22, -1, -3, 0, 0))
         },
         Attempt("memory-lock-of-all", "limits", "mlockall(2) and keep what the host would swap") { _ in

@@ -13,7 +13,8 @@ extension Attempt {
         ].map { name, what in
             Attempt("proc-\(name)", "masked paths", "read /proc/\(name): \(what)") { _ in
                 // Reading the log would take it away from who reads it.
-                name == "kmsg" ? mustNotOpen("/proc/kmsg", O_RDONLY | O_NONBLOCK) : mustNotRead("/proc/\(name)").orAbsent
+                name == "kmsg"
+                    ? mustNotOpen("/proc/kmsg", O_RDONLY | O_NONBLOCK) : mustNotRead("/proc/\(name)").orAbsent
             }
         }
         + [
@@ -49,15 +50,23 @@ extension Attempt {
             let verdict = mustNotOpen("/proc/sys/fs/binfmt_misc/register", O_WRONLY)
             return verdict == .stopped("ENOENT") ? .absent("not mounted") : verdict
         },
-        Attempt("proc-scsi", "CVE-2017-16539 class", "open /proc/scsi, /proc/acpi, /proc/bus, /proc/fs, /proc/irq, /proc/driver") {
+        Attempt(
+            "proc-scsi", "CVE-2017-16539 class",
+            "open /proc/scsi, /proc/acpi, /proc/bus, /proc/fs, /proc/irq, /proc/driver"
+        ) {
             _ in
-            any(["scsi", "acpi", "bus", "fs", "irq", "driver"].map { name in
-                let directory = openFile("/proc/\(name)", O_RDONLY | O_DIRECTORY)
-                let count = call(__NR_getdents64, directory, address(memory(4096)), 4096)
-                return count > 48 ? .escaped("/proc/\(name) has entries") : .stopped(errorName(min(directory, count)))
-            })
+            any(
+                ["scsi", "acpi", "bus", "fs", "irq", "driver"].map { name in
+                    let directory = openFile("/proc/\(name)", O_RDONLY | O_DIRECTORY)
+                    let count = call(__NR_getdents64, directory, address(memory(4096)), 4096)
+                    return count > 48
+                        ? .escaped("/proc/\(name) has entries") : .stopped(errorName(min(directory, count)))
+                })
         },
-        Attempt("core-size", "core(5), CVE-2022-0492 class", "raise the limit on core dumps, which a host's handler runs as root for") {
+        Attempt(
+            "core-size", "core(5), CVE-2022-0492 class",
+            "raise the limit on core dumps, which a host's handler runs as root for"
+        ) {
             _ in
             let limit = memory(16)
             limit.storeBytes(of: UInt64(1 << 20), as: UInt64.self)

@@ -17,7 +17,9 @@ extension Attempt {
         Attempt("perf-event-open", "Docker's default profile", "perf_event_open(2) of itself") { _ in
             mustBeRefused(escape_perf_event_self())
         },
-        Attempt("io-uring-setup", "kCTF: most exploits", "io_uring_setup(2)") { _ in mustBeRefused(escape_io_uring_setup()) },
+        Attempt("io-uring-setup", "kCTF: most exploits", "io_uring_setup(2)") { _ in
+            mustBeRefused(escape_io_uring_setup())
+        },
         surface("io-uring-enter", "kCTF: most exploits", __NR_io_uring_enter, [-1, 1, 0, 0, 0, 0]),
         surface("io-uring-register", "kCTF: most exploits", __NR_io_uring_register, [-1, 0, 0, 0]),
         surface("userfaultfd", "race primitive", __NR_userfaultfd, [1]),
@@ -85,7 +87,8 @@ extension Attempt {
         Attempt("huge-pages-memory-file", "memory outside the limit", "memfd_create(2) MFD_HUGETLB") { _ in
             mustBeRefused(call(__NR_memfd_create, text("x"), 4))
         },
-        Attempt("call-number-high-bits", "CVE-2019-10063 class", "mount(2) by a number with a bit above the 32nd") { _ in
+        Attempt("call-number-high-bits", "CVE-2019-10063 class", "mount(2) by a number with a bit above the 32nd") {
+            _ in
             becomeRootOfNamespaces(CLONE_NEWNS)
             return mustBeRefused(escape_call(Int(__NR_mount) | 1 << 32, badAddress, badAddress, badAddress, 0, 0, 0))
         },

@@ -79,28 +79,31 @@ extension Attempt {
     ]
 
     /// The calls that came with Linux 5.2 and later, which denylists of older programs do not have.
-    static let newMountAPI: [Attempt] = [
-        ("fsopen", Int(__NR_fsopen), [badAddress, 0]), ("fsconfig", Int(__NR_fsconfig), [-1, 0, 0, 0, 0]),
-        ("fsmount", Int(__NR_fsmount), [-1, 0, 0]), ("fspick", Int(__NR_fspick), [-1, badAddress, 0]),
-        ("open-tree", Int(__NR_open_tree), [-1, badAddress, 1]),
-        ("move-mount", Int(__NR_move_mount), [-1, badAddress, -1, badAddress, 0]),
-        ("mount-setattr", Int(__NR_mount_setattr), [-1, badAddress, 0, badAddress, 32]),
-        ("statmount", 457, [badAddress, badAddress, 0, 0]), ("listmount", 458, [badAddress, badAddress, 0, 0]),
-        ("open-tree-attr", 467, [-1, badAddress, 1, badAddress, 32]),
-    ].map { name, number, arguments in
-        Attempt("\(name)", "CVE-2021-41133", "\(name.replacingDashes)(2) with arguments that only the kernel can judge") {
-            _ in
-            becomeRootOfNamespaces(CLONE_NEWNS)
-            let a = arguments + Array(repeating: 0, count: 6 - arguments.count)
-            let result = escape_call(number, a[0], a[1], a[2], a[3], a[4], a[5])
-            return mustBeRefused(result)
-        }
-    } + [
-        Attempt("detached-tree", "open_tree(2)", "a detached copy of /, to be looked at without masks") { _ in
-            becomeRootOfNamespaces(CLONE_NEWNS)
-            return mustFail(call(__NR_open_tree, currentDirectory, text("/"), 1 | 0x8000))
-        }
-    ]
+    static let newMountAPI: [Attempt] =
+        [
+            ("fsopen", Int(__NR_fsopen), [badAddress, 0]), ("fsconfig", Int(__NR_fsconfig), [-1, 0, 0, 0, 0]),
+            ("fsmount", Int(__NR_fsmount), [-1, 0, 0]), ("fspick", Int(__NR_fspick), [-1, badAddress, 0]),
+            ("open-tree", Int(__NR_open_tree), [-1, badAddress, 1]),
+            ("move-mount", Int(__NR_move_mount), [-1, badAddress, -1, badAddress, 0]),
+            ("mount-setattr", Int(__NR_mount_setattr), [-1, badAddress, 0, badAddress, 32]),
+            ("statmount", 457, [badAddress, badAddress, 0, 0]), ("listmount", 458, [badAddress, badAddress, 0, 0]),
+            ("open-tree-attr", 467, [-1, badAddress, 1, badAddress, 32]),
+        ].map { name, number, arguments in
+            Attempt(
+                "\(name)", "CVE-2021-41133", "\(name.replacingDashes)(2) with arguments that only the kernel can judge"
+            ) {
+                _ in
+                becomeRootOfNamespaces(CLONE_NEWNS)
+                let a = arguments + Array(repeating: 0, count: 6 - arguments.count)
+                let result = escape_call(number, a[0], a[1], a[2], a[3], a[4], a[5])
+                return mustBeRefused(result)
+            }
+        } + [
+            Attempt("detached-tree", "open_tree(2)", "a detached copy of /, to be looked at without masks") { _ in
+                becomeRootOfNamespaces(CLONE_NEWNS)
+                return mustFail(call(__NR_open_tree, currentDirectory, text("/"), 1 | 0x8000))
+            }
+        ]
 }
 
 extension String {

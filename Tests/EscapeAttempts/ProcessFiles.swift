@@ -4,7 +4,8 @@ import Glibc
 extension Attempt {
     /// /proc of processes.
     static let processFiles: [Attempt] =
-        ["root", "cwd", "environ", "mem", "maps", "fd", "exe", "stack", "syscall", "auxv", "fdinfo", "task"].map { name in
+        ["root", "cwd", "environ", "mem", "maps", "fd", "exe", "stack", "syscall", "auxv", "fdinfo", "task"].map {
+            name in
             Attempt("proc-1-\(name)", "CVE-2016-9962, CVE-2019-5736", "open /proc/1/\(name)") { _ in
                 mustNotOpen("/proc/1/\(name)")
             }
@@ -22,9 +23,14 @@ extension Attempt {
         Attempt("proc-1-root-walk", "CVE-2024-21626", "read the host's secret through /proc/1/root") { host in
             readsSecret("/proc/1/root" + host.secretFile)
         },
-        Attempt("proc-1-by-alias", "hidepid", "pid 1 by another spelling: /proc/self/../1, /proc/thread-self/../../../1") {
+        Attempt(
+            "proc-1-by-alias", "hidepid", "pid 1 by another spelling: /proc/self/../1, /proc/thread-self/../../../1"
+        ) {
             _ in
-            any(["/proc/self/../1/ns/mnt", "/proc/thread-self/../../../1/ns/mnt", "/proc//1/ns/mnt"].map { mustNotOpen($0) })
+            any(
+                ["/proc/self/../1/ns/mnt", "/proc/thread-self/../../../1/ns/mnt", "/proc//1/ns/mnt"].map {
+                    mustNotOpen($0)
+                })
         },
         Attempt("proc-1-visible", "hidepid", "stat /proc/1") { _ in
             mustFail(call(__NR_newfstatat, currentDirectory, text("/proc/1"), address(memory(256)), 0))
@@ -97,7 +103,8 @@ extension Attempt {
             guard count == 8 else { return .stopped("read: \(errorName(Int(errno)))") }
             return entry & (1 << 55 - 1) == 0 ? .stopped("hidden") : .escaped("frame \(entry & (1 << 55 - 1))")
         },
-        Attempt("readonly-file-by-self-mem", "/proc/self/mem", "write through it into a read-only shared mapping") { _ in
+        Attempt("readonly-file-by-self-mem", "/proc/self/mem", "write through it into a read-only shared mapping") {
+            _ in
             let file = openFile("/usr/lib/os-release")
             let mapped = call(__NR_mmap, 0, 4096, Int(PROT_READ), Int(MAP_SHARED), file, 0)
             if mapped < 0 { return .error("mmap: \(errorName(mapped))") }

@@ -8,7 +8,9 @@ extension Attempt {
         Attempt("ptrace-pid1", "CVE-2020-5291", "PTRACE_SEIZE of pid 1") { _ in
             mustFail(call(__NR_ptrace, 0x4206, 1, 0, 0))
         },
-        Attempt("read-memory-of-pid1", "process_vm_readv", "process_vm_readv(2) of pid 1") { _ in vector(__NR_process_vm_readv) },
+        Attempt("read-memory-of-pid1", "process_vm_readv", "process_vm_readv(2) of pid 1") { _ in
+            vector(__NR_process_vm_readv)
+        },
         Attempt("write-memory-of-pid1", "process_vm_writev", "process_vm_writev(2) of pid 1") { _ in
             vector(__NR_process_vm_writev)
         },
@@ -103,7 +105,8 @@ extension Attempt {
         Attempt("limits-of-host-process", "pid namespaces", "prlimit(2) of a process of the host") { host in
             mustFail(call(__NR_prlimit64, host.process, 7, 0, address(memory(16))))
         },
-        Attempt("scheduler-of-host-process", "pid namespaces", "sched_getscheduler(2) of a process of the host") { host in
+        Attempt("scheduler-of-host-process", "pid namespaces", "sched_getscheduler(2) of a process of the host") {
+            host in
             mustFail(call(__NR_sched_getscheduler, host.process))
         },
         Attempt("queue-signal-host-process", "pid namespaces", "rt_sigqueueinfo(2) with a forged sender") { host in

@@ -29,13 +29,17 @@ extension Attempt {
         socket("netlink-generic", "netlink", "generic netlink, which loads modules", [16, raw, 16]),
         socket("netlink-sock-diag", "netlink", "netlink of other processes' sockets", [16, raw, 4]),
         socket("netlink-crypto", "netlink", "netlink of the kernel's cryptography", [16, raw, 21]),
-        socket("netlink-high-bits", "CVE-2019-10063 class", "netlink of IPsec with bits above the 32nd", [
-            16 | 1 << 32, raw, 6 | 1 << 32,
-        ]),
+        socket(
+            "netlink-high-bits", "CVE-2019-10063 class", "netlink of IPsec with bits above the 32nd",
+            [
+                16 | 1 << 32, raw, 6 | 1 << 32,
+            ]),
         socket("packet", "AF_PACKET", "whole frames of the network", [17, raw, 0x300]),
-        socket("packet-high-bits", "CVE-2019-10063 class", "AF_PACKET with a bit above the 32nd", [
-            17 | 1 << 32, raw, 0x300,
-        ]),
+        socket(
+            "packet-high-bits", "CVE-2019-10063 class", "AF_PACKET with a bit above the 32nd",
+            [
+                17 | 1 << 32, raw, 0x300,
+            ]),
         socket("raw", "raw sockets", "any protocol of the internet", [2, raw, 255]),
         socket("icmp", "raw sockets", "ICMP datagrams", [2, datagram, 1]),
         socket("sctp", "module loading", "SCTP", [2, sequenced, 132]),

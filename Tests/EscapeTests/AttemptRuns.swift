@@ -121,7 +121,11 @@ struct HostState: Equatable, Sendable {
                 var status = stat()
                 stat(path, &status)
                 return (
-                    path, [status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec, Int(status.st_ino), Int(status.st_mode)]
+                    path,
+                    [
+                        status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec, Int(status.st_ino),
+                        Int(status.st_mode),
+                    ]
                 )
             })
     }
