@@ -24,6 +24,20 @@ let bare: [SwiftSetting] =
         ])
     ]
 
+/// The programs inside the sandbox: Embedded Swift, static, without libc.
+let embedded: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Embedded"),
+    .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
+]
+let freestanding: [LinkerSetting] = [
+    .unsafeFlags([
+        "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
+        "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
+        "-Xclang-linker", "-Wno-unused-command-line-argument",
+    ])
+]
+
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
@@ -38,6 +52,7 @@ let package = Package(
         .executable(name: "sandboxd", targets: ["sandboxd"]),
         .executable(name: "sandbox-launcher", targets: ["sandbox-launcher"]),
         .executable(name: "sandbox-init", targets: ["sandbox-init"]),
+        .executable(name: "sandbox-probe", targets: ["sandbox-probe"]),
         .executable(name: "sandboxctl", targets: ["sandboxctl"]),
         .executable(name: "example-agent", targets: ["example-agent"]),
         .executable(name: "sandbox-bench", targets: ["sandbox-bench"]),
@@ -72,9 +87,12 @@ let package = Package(
             swiftSettings: bare),
 
         // daemon
+        .target(name: "ShellSyntax", swiftSettings: strict),
         .target(
             name: "SandboxPolicy",
-            dependencies: ["SandboxModel", "LaunchPlan", "SeccompFilter", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "SandboxModel", "LaunchPlan", "SeccompFilter", "ShellSyntax", .product(name: "Yams", package: "Yams"),
+            ],
             exclude: ["PolicyFormat.md", "BuiltIn/tests"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
@@ -102,18 +120,10 @@ let package = Package(
         .executableTarget(
             name: "sandbox-init",
             dependencies: ["CInit", "CInitPlan"],
-            swiftSettings: [
-                .treatAllWarnings(as: .error),
-                .enableExperimentalFeature("Embedded"),
-                .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
-            ],
-            linkerSettings: [
-                .unsafeFlags([
-                    "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
-                    "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
-                    "-Xclang-linker", "-Wno-unused-command-line-argument",
-                ])
-            ]),
+            swiftSettings: embedded, linkerSettings: freestanding),
+        .executableTarget(
+            name: "sandbox-probe", dependencies: ["CInit", "CInitPlan"],
+            swiftSettings: embedded, linkerSettings: freestanding),
         .target(
             name: "SandboxClient", dependencies: ["SandboxModel", "SandboxWire", "CSandbox"], swiftSettings: strict),
         .executableTarget(
@@ -154,7 +164,7 @@ let package = Package(
         .testTarget(
             name: "LauncherTests",
             dependencies: [
-                "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
+                "CInitPlan", "CSandbox", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),
@@ -162,6 +172,8 @@ let package = Package(
             name: "SandboxPolicyTests",
             dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
+        .testTarget(
+            name: "ShellSyntaxTests", dependencies: ["ShellSyntax"], exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
         .testTarget(
@@ -173,8 +185,22 @@ let package = Package(
             name: "SandboxEngineTests",
             dependencies: [
                 "SandboxModel", "SandboxWire", "LaunchPlan", "LinuxSystem", "SandboxPolicy", "SandboxEngine",
-                "SandboxServer", logging, .product(name: "NIOEmbedded", package: "swift-nio"),
+                "SandboxServer", "SandboxTestSupport", logging, .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
     ]
 )
+
+// libFuzzer instruments everything that it is built with, so its program exists only when it is asked for: `make fuzz`.
+if Context.environment["SANDBOXD_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzzing",
+            dependencies: [
+                "LaunchPlan", "SandboxModel", "SandboxWire", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                "ShellSyntax",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzzing", exclude: ["Corpora", "Dictionaries"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

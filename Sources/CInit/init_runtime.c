@@ -31,7 +31,7 @@ static long call(long number, long a, long b, long c, long d, long e) {
 
 long init_receive(int socket, void *bytes, unsigned long capacity, int *descriptors, int *descriptor_count) {
     struct iovec part = {bytes, capacity};
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))];
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     *descriptor_count = 0;
@@ -41,7 +41,7 @@ long init_receive(int socket, void *bytes, unsigned long capacity, int *descript
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
         int count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        for (int index = 0; index < count && index < 3; index++) descriptors[index] = ((int *)CMSG_DATA(header))[index];
+        for (int index = 0; index < count && index < 4; index++) descriptors[index] = ((int *)CMSG_DATA(header))[index];
         *descriptor_count = count;
     }
     return received;

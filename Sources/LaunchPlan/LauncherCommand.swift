@@ -8,7 +8,7 @@
 ///     seal                 -> sealed
 ///     admit(C) + socket    -> nothing; the peer is read from the socket by the launcher itself
 ///     dismiss(C)           -> nothing
-///     launch(R) + 3 fds    -> started then finished, or failed
+///     launch(R) + 3 fds    -> started then finished, or failed; a probe's R has no client
 ///     signal(N, S)         -> nothing
 ///     kill(N)              -> nothing; finished comes as always
 ///     sample(N)            -> sampled, unless the run is over

@@ -96,15 +96,24 @@ package struct LaunchFailure: Error, Sendable, Equatable {
     func encode(to writer: inout BinaryWriter) {
         writer.put(stage.rawValue)
         writer.put(errno)
-        writer.put(String(decoding: subject.utf8.prefix(Self.maximumSubjectBytes), as: UTF8.self))
+        writer.put(raw: Self.cut(subject))
         KernelDenial.encode(denials, to: &writer)
+    }
+
+    /// At a character's end, so that it reads back as what was written.
+    private static func cut(_ subject: String) -> [UInt8] {
+        let bytes = Array(subject.utf8)
+        guard bytes.count > maximumSubjectBytes else { return bytes }
+        var end = maximumSubjectBytes
+        while bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        return Array(bytes[..<end])
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
         guard let stage = LaunchStage(rawValue: try reader.integer()) else { throw .badValue("stage") }
         self.stage = stage
         errno = try reader.integer()
-        subject = try reader.string("subject", maximum: 8192)
+        subject = try reader.string("subject", maximum: Self.maximumSubjectBytes)
         denials = try KernelDenial.list(from: &reader)
     }
 }

@@ -131,6 +131,20 @@ extension SandboxClient {
         return policies
     }
 
+    /// Probes the confinement of a policy, or of all of them, anew: what each probe found.
+    ///
+    /// - Parameter allChecks: for one policy, also the checks that held.
+    public func verify(policy: String? = nil, allChecks: Bool = false) async throws -> [PolicyVerification] {
+        guard server.capabilities.contains(WireCapability.verify) else {
+            throw ServiceError(.invalidRequest, "\(server.server) cannot verify policies: it is older than this client")
+        }
+        let message = try await connection.ask { .verify(channel: $0, policy: policy, allChecks: allChecks) }
+        guard case .verified(_, let policies) = message else {
+            throw ServiceError(.protocolViolation, "sandboxd answered verify with something else")
+        }
+        return policies
+    }
+
     /// One of them, with all that holds in it as `effective`.
     public func policy(_ name: String) async throws -> PolicySummary {
         try requirePolicyMessages()
@@ -141,7 +155,7 @@ extension SandboxClient {
     }
 
     private func requirePolicyMessages() throws(ServiceError) {
-        guard server.capabilities.contains("policies") else {
+        guard server.capabilities.contains(WireCapability.policies) else {
             throw ServiceError(.invalidRequest, "this sandboxd is too old to be asked for its policies")
         }
     }

@@ -32,6 +32,11 @@ extension ServiceError {
             self = error(.workspaceDenied, "failed to open workspace \(workspace): \(name)")
         case (.workspaceAccess, _):
             self = error(.workspaceDenied, "the caller may not use workspace \(workspace)\(failure.reason)")
+        case (.workspaceRoots, ENOENT):
+            self = error(
+                .workspaceDenied,
+                "workspace \(workspace) is outside the roots of policy '\(request.policy)' that were there when sandboxd started; not there: \(failure.subject.shown)"
+            )
         case (.workspaceRoots, _):
             self = error(
                 .workspaceDenied,

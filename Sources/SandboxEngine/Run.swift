@@ -42,6 +42,8 @@ package final class Run {
     private(set) weak var owner: (any RunOwner)?
     /// Called once, with the end, before the owner hears of it: the engine forgets the run.
     var onEnd: (RunMachine.Verdict) -> Void = { _ in }
+    /// Ends the whole tree, or what has not become one yet.
+    var onKill: () -> Void = {}
 
     private(set) var machine: RunMachine
     private var streams: RunStreams
@@ -149,7 +151,7 @@ package final class Run {
             owner?.runStarted(channel: channel)
             streams.stdout?.start()
             streams.stderr?.start()
-        case .kill: launcher.send(.kill(run: number))
+        case .kill: onKill()
         case .sample: launcher.send(.sample(run: number))
         case .arm(let clock, let at):
             timers[clock] = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(min(at, .max / 4))) {
@@ -169,6 +171,7 @@ package final class Run {
             owner?.runEnded(channel: channel, .success(result(outcome, report)))
         case .notStarted(let failure):
             owner?.runEnded(channel: channel, end(failure))
+        case .refused(let error): owner?.runEnded(channel: channel, .failure(error))
         }
         owner = nil
     }

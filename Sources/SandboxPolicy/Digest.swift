@@ -45,6 +45,7 @@ enum Digest {
             for rule in rules {
                 parts += [rule.program.pattern, "\(rule.arguments.count)"]
                 parts += rule.arguments.map(\.pattern)
+                parts.append(rule.check?.rawValue ?? "")
                 parts += [rule.reason ?? "", rule.hint ?? ""]
             }
         }

@@ -50,7 +50,8 @@ extension Policy {
     /// Whether the rules let a command start.
     package func explain(argv: [String]) -> Explanation {
         let subject = Subject.describe(argv)
-        switch judge(argv: argv) {
+        let judgement = judgement(argv: argv)
+        switch judgement.verdict {
         case .allowed(let rule?):
             return Explanation(allowed: true, rule: rule, text: "policy \(name) allows '\(subject)' (\(rule))")
         case .allowed(nil):
@@ -58,9 +59,10 @@ extension Policy {
                 allowed: true, rule: nil,
                 text: "policy \(name) allows '\(subject)': no rule of commands.deny matches it")
         case .denied(let denial):
-            let rule = rules(.deny)?.first { $0.matches(argv, lenient: true) }?.location ?? place(.allow)
-            let text = "policy \(name) denies '\(subject)' (\(denial.rule)): \(denial.hint ?? "")"
-            return Explanation(allowed: false, rule: rule, text: text)
+            // Inside another command, the one that it is about is named too.
+            let within = denial.subject == subject || denial.subject.isEmpty ? "" : ", because of '\(denial.subject)'"
+            let text = "policy \(name) denies '\(subject)'\(within) (\(denial.rule)): \(denial.hint ?? "")"
+            return Explanation(allowed: false, rule: judgement.rule, text: text)
         }
     }
 

@@ -3,15 +3,18 @@
 package struct HostView: Sendable {
     /// Whether a path exists.
     package let exists: @Sendable (String) -> Bool
+    package let isDirectory: @Sendable (String) -> Bool
     /// A path without links; `nil` where it does not exist.
     package let resolve: @Sendable (String) -> String?
     package let accounts: Accounts
 
     package init(
-        exists: @escaping @Sendable (String) -> Bool, resolve: @escaping @Sendable (String) -> String?,
-        accounts: Accounts
+        exists: @escaping @Sendable (String) -> Bool,
+        isDirectory: @escaping @Sendable (String) -> Bool = { _ in false },
+        resolve: @escaping @Sendable (String) -> String?, accounts: Accounts
     ) {
         self.exists = exists
+        self.isDirectory = isDirectory
         self.resolve = resolve
         self.accounts = accounts
     }

@@ -55,9 +55,7 @@ extension PolicyLint {
         for path in own(.hide) where !host.exists(path.value) {
             warn(path.location, "'filesystem.hide': this host has no '\(path.value)'; there is nothing to hide")
         }
-        for path in own(.programs) where !host.exists(path.value) {
-            warn(path.location, "'commands.execute': this host has no '\(path.value)'")
-        }
+        for path in own(.programs) { checkProgram(path) }
         for path in own(.libraries) where !host.exists(path.value) {
             warn(path.location, "'commands.libraries': this host has no '\(path.value)'")
         }
@@ -65,6 +63,27 @@ extension PolicyLint {
             warn(path.location, "'workspace.roots': this host has no '\(path.value)'")
         }
         for key in [PolicyKey.read, .roots, .programs, .libraries] { checkCovered(own(key), key) }
+    }
+
+    /// What keeps sandboxd from serving the policy on this host, or the program from being executed.
+    private mutating func checkProgram(_ path: Located<String>) {
+        let isDirectory = path.value.hasSuffix("/")
+        let plain = isDirectory ? String(path.value.dropLast()) : path.value
+        guard host.exists(plain) else {
+            return warn(path.location, "'commands.execute': this host has no '\(path.value)'")
+        }
+        if host.isDirectory(plain) != isDirectory {
+            let kind = isDirectory ? "no directory" : "a directory; write '\(path.value)/'"
+            warn(path.location, "'commands.execute': on this host '\(plain)' is \(kind)")
+        }
+        if let file = host.resolve(plain),
+            !policy.strings(.read).contains(where: { PolicyPath.isAtOrBelow(file, host.resolve($0) ?? $0) })
+        {
+            warn(
+                path.location,
+                "'commands.execute': on this host '\(plain)' leads to '\(file)', which is not below a path of "
+                    + "'filesystem.read'")
+        }
     }
 
     private mutating func checkCovered(_ paths: [Located<String>], _ key: PolicyKey) {
@@ -139,6 +158,7 @@ extension Glob {
 extension CommandRule {
     /// Whether this matches every command that `other` matches. May say no where it does.
     func covers(_ other: CommandRule) -> Bool {
+        if check != nil || other.check != nil { return check == other.check }
         guard coversProgram(of: other) else { return false }
         return arguments.allSatisfy { mine in other.arguments.contains { mine.covers($0) } }
     }

@@ -55,7 +55,9 @@ enum PolicyPath {
     static let merged = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
 
     /// Where the loader looks without being told: what `commands.libraries` is without the key.
-    static let libraries = ["/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/local/lib"]
+    static let libraries = [
+        "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/local/lib",
+    ]
 
     /// `/bin/sh` as `/usr/bin/sh`.
     static func merging(_ path: String) -> String {

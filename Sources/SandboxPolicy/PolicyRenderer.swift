@@ -47,7 +47,7 @@ package enum PolicyRenderer {
     }
 
     private static func render(_ rule: CommandRule) -> String {
-        var parts = ["program: \(quoted(rule.program.pattern))"]
+        var parts = [rule.check.map { "check: \($0.rawValue)" } ?? "program: \(quoted(rule.program.pattern))"]
         if !rule.arguments.isEmpty {
             let patterns = rule.arguments.map { quoted($0.pattern) }.joined(separator: ", ")
             parts.append("arguments: [\(patterns)]")

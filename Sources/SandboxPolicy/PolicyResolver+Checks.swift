@@ -24,9 +24,12 @@ extension PolicyResolver {
         guard let own = file.settings[.syscallsAllow] ?? file.settings[.syscallsDeny] else { return }
         let parent = SystemCallRules(inherited.settings)
         let child = SystemCallRules(inherited.settings.merging(file.settings) { _, replaced in replaced })
-        for (key, denied) in [(PolicyKey.syscallsAllow, false), (.syscallsDeny, true)] {
-            guard let final = inherited.finals[key], let call = child.firstWidening(of: parent, denied: denied)
+        var reported: String?
+        for key in [PolicyKey.syscallsDeny, .syscallsAllow] {
+            guard let final = inherited.finals[key], let call = child.firstWidening(of: parent, against: key),
+                call != reported
             else { continue }
+            reported = call
             let message = "'\(key.rawValue)' may only be narrowed: '\(call)' would be allowed (final in \(final))"
             report(file.source.diagnostic(own.location, message))
         }

@@ -136,13 +136,19 @@ package enum PolicySchema {
                             ("items", .object([("type", .strings(["string", "number", "boolean"]))])),
                         ])
                 )
+            case .check:
+                (key.rawValue, described(key.summary, [("enum", .strings(CommandCheck.allCases.map(\.rawValue)))]))
             case .reason, .hint: (key.rawValue, described(key.summary, words()))
             }
         }
-        let mapping = JSONValue.object([
-            ("type", .string("object")), ("required", .strings([RuleKey.program.rawValue])),
-            ("additionalProperties", .bool(false)), ("properties", .object(properties)),
-        ])
-        return .object([("anyOf", .array([program, mapping]))])
+        func mapping(_ required: RuleKey, without others: [RuleKey]) -> JSONValue {
+            .object([
+                ("type", .string("object")), ("required", .strings([required.rawValue])),
+                ("additionalProperties", .bool(false)),
+                ("properties", .object(properties.filter { entry in !others.contains { $0.rawValue == entry.0 } })),
+            ])
+        }
+        let patterns = mapping(.program, without: [.check])
+        return .object([("anyOf", .array([program, patterns, mapping(.check, without: [.program, .arguments])]))])
     }
 }

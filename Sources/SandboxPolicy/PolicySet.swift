@@ -83,6 +83,9 @@ package struct PolicySet: Sendable {
         self.policies = policies
     }
 
+    /// Whether any policy is for some users only, so that names may have to be resolved.
+    package var hasTenants: Bool { policies.values.contains { $0.tenants != nil } }
+
     /// The same policies with the names in their `tenants` replaced by numbers.
     ///
     /// - Throws: every name that the host does not know, at its place: a policy for nobody would be a slip, and a name

@@ -23,17 +23,22 @@ struct SystemCallRules {
 
     private func calls(of entry: String) -> [String] { SystemCallCatalog.group(named: entry)?.calls ?? [entry] }
 
-    /// A call that these allow and `parent` does not, with the parent's decision on it; `nil` when there is none.
+    /// A call that these allow and `parent` does not, against what it marks final; `nil` when there is none.
     ///
-    /// With `denied`, only calls that the parent's own `deny` refuses count; else only those that `allow` adds.
-    func firstWidening(of parent: SystemCallRules, denied: Bool) -> String? {
+    /// - Parameter key: `syscallsDeny`: calls that the parent's own `deny` refuses. `syscallsAllow`: calls that the
+    ///   parent refuses for another reason, and those that `allow` names here, whatever for.
+    func firstWidening(of parent: SystemCallRules, against key: PolicyKey) -> String? {
         let named = (allow + deny + parent.allow + parent.deny).flatMap(calls)
         return Set(named).sorted().first { call in
             let before = parent.decide(call)
             guard decide(call).rank > before.rank else { return false }
             let isDenied = before.cause.map { parent.deny.contains($0) } ?? false
-            return isDenied == denied
+            return key == .syscallsDeny ? isDenied : !isDenied || names(call)
         }
+    }
+
+    private func names(_ call: String) -> Bool {
+        allow.contains(call) || SystemCallCatalog.group(of: call).map { allow.contains($0.name) } == true
     }
 }
 

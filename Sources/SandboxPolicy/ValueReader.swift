@@ -221,6 +221,7 @@ extension ValueReader {
         var arguments: [Glob] = []
         var reason: String?
         var hint: String?
+        var check: Located<CommandCheck>?
         var named = false
         for entry in entries {
             switch RuleKey(rawValue: entry.key.value) {
@@ -232,6 +233,11 @@ extension ValueReader {
                     // An empty argument is possible, so an empty pattern in quotes is too.
                     if let text = text(element, for: "\(key).arguments") { arguments.append(Glob(text)) }
                 }
+            case .check:
+                named = true
+                if let found = self.check(entry.value, for: key) {
+                    check = Located(value: found, location: entry.key.location)
+                }
             case .reason: reason = text(entry.value, for: "\(key).reason")
             case .hint: hint = text(entry.value, for: "\(key).hint")
             case nil:
@@ -242,8 +248,28 @@ extension ValueReader {
             }
         }
         if !named { report(node.location, "a rule of '\(key)' has no 'program'; write '*' for any") }
-        guard let program else { return nil }
-        return CommandRule(program: program, arguments: arguments, reason: reason, hint: hint, location: node.location)
+        if let check, program != nil || !arguments.isEmpty {
+            report(check.location, "a rule of '\(key)' has either 'check' or 'program' with 'arguments'")
+            return nil
+        }
+        guard let program = program ?? check.map({ _ in Glob("*") }) else { return nil }
+        return CommandRule(
+            program: program, arguments: arguments, check: check?.value, reason: reason, hint: hint,
+            location: node.location)
+    }
+
+    private mutating func check(_ node: SourceNode, for key: String) -> CommandCheck? {
+        guard let text = text(node, for: "\(key).check") else { return nil }
+        guard key == PolicyKey.deny.rawValue else {
+            report(node.location, "'check' finds dangers; it can stand in 'commands.deny' only")
+            return nil
+        }
+        if let check = CommandCheck(rawValue: text) { return check }
+        let names = CommandCheck.allCases.map(\.rawValue)
+        report(
+            node.location, "'\(key).check' must be one of \(names.joined(separator: ", ")), not '\(text.prefix(40))'",
+            suggestion: Spelling.nearest(to: text, among: names))
+        return nil
     }
 
     private mutating func program(_ node: SourceNode, for key: String) -> Glob? {

@@ -6,7 +6,7 @@ import SandboxWire
 /// What the hello of this server says of itself.
 private let serverName = "sandboxd"
 /// Messages that this server takes beyond those that every server of this version takes.
-private let serverCapabilities = ["policies"]
+private let serverCapabilities = [WireCapability.policies, WireCapability.verify]
 
 extension Connection {
     func handle(_ frame: InboundFrame) {
@@ -63,6 +63,7 @@ extension Connection {
         case .list(let channel):
             guard let client, isFree(channel) else { return }
             send(.runs(channel: channel, runs: engine.list(for: client)))
+        case .verify(let channel, let policy, let allChecks): verify(channel, policy, allChecks: allChecks)
         case .kill(let channel, let id):
             guard let client, isFree(channel) else { return }
             do throws(ServiceError) {
@@ -84,6 +85,21 @@ extension Connection {
         }
     }
 
+    /// The answer takes as long as the probes; the channel is in use until then.
+    private func verify(_ channel: UInt32, _ policy: String?, allChecks: Bool) {
+        guard let client, isFree(channel) else { return }
+        do throws(ServiceError) {
+            verifying.insert(channel)
+            try engine.verify(policy: policy, allChecks: allChecks, for: client) { [weak self] verdicts in
+                self?.verifying.remove(channel)
+                self?.send(.verified(channel: channel, policies: verdicts))
+            }
+        } catch {
+            verifying.remove(channel)
+            send(.error(channel: channel, error: error))
+        }
+    }
+
     /// The launcher is asked before the client is told: that is on the way to the command's start, this is not.
     private func start(_ channel: UInt32, _ request: RunRequest, _ window: UInt32?) {
         guard let client, isFree(channel) else { return }
@@ -101,7 +117,7 @@ extension Connection {
 
     /// An answer on a channel in use would be taken for its run's.
     private func isFree(_ channel: UInt32) -> Bool {
-        guard entries[channel] != nil else { return true }
+        guard entries[channel] != nil || verifying.contains(channel) else { return true }
         fail("channel \(channel) is in use")
         return false
     }

@@ -23,11 +23,14 @@ package enum ClientMessage: Sendable, Equatable {
     case policies(channel: UInt32)
     /// Asks for one of them with all that holds in it.
     case policy(channel: UInt32, name: String)
+    /// Probes one policy or all of them anew. `allChecks`: of the one policy also those that held.
+    case verify(channel: UInt32, policy: String?, allChecks: Bool)
 }
 
 extension ClientMessage: Codable {
     private enum Keys: String, CodingKey {
-        case type, version, capabilities, channel, request, window, signal, size, id, name
+        case type, version, capabilities, channel, request, window, signal, size, id, name, policy
+        case allChecks = "all_checks"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -49,6 +52,10 @@ extension ClientMessage: Codable {
         case "resize":
             self = .resize(channel: try channel(), size: try values.decode(TerminalSize.self, forKey: .size))
         case "list": self = .list(channel: try channel())
+        case "verify":
+            self = .verify(
+                channel: try channel(), policy: try values.decodeIfPresent(String.self, forKey: .policy),
+                allChecks: try values.decodeIfPresent(Bool.self, forKey: .allChecks) ?? false)
         case "kill": self = .kill(channel: try channel(), id: try values.decode(String.self, forKey: .id))
         case "policies": self = .policies(channel: try channel())
         case "policy": self = .policy(channel: try channel(), name: try values.decode(String.self, forKey: .name))
@@ -95,6 +102,11 @@ extension ClientMessage: Codable {
             try values.encode("policy", forKey: .type)
             try values.encode(channel, forKey: .channel)
             try values.encode(name, forKey: .name)
+        case .verify(let channel, let policy, let allChecks):
+            try values.encode("verify", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encodeIfPresent(policy, forKey: .policy)
+            try values.encode(allChecks, forKey: .allChecks)
         }
     }
 }

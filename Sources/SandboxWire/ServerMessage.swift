@@ -18,6 +18,8 @@ package enum ServerMessage: Sendable, Equatable {
     case policies(channel: UInt32, policies: [PolicySummary])
     /// The answer to `policy`.
     case policy(channel: UInt32, policy: PolicySummary)
+    /// The answer to `verify`.
+    case verified(channel: UInt32, policies: [PolicyVerification])
     /// The failure of a request; the channel is free again. Without a channel it is the connection that failed and ends.
     case error(channel: UInt32?, error: ServiceError)
 }
@@ -52,6 +54,9 @@ extension ServerMessage: Codable {
                 channel: try channel(), policies: try values.decode([PolicySummary].self, forKey: .policies))
         case "policy":
             self = .policy(channel: try channel(), policy: try values.decode(PolicySummary.self, forKey: .policy))
+        case "verified":
+            self = .verified(
+                channel: try channel(), policies: try values.decode([PolicyVerification].self, forKey: .policies))
         case "error":
             self = .error(
                 channel: try values.decodeIfPresent(UInt32.self, forKey: .channel),
@@ -98,6 +103,10 @@ extension ServerMessage: Codable {
             try values.encode("policy", forKey: .type)
             try values.encode(channel, forKey: .channel)
             try values.encode(policy, forKey: .policy)
+        case .verified(let channel, let policies):
+            try values.encode("verified", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encode(policies, forKey: .policies)
         case .error(let channel, let error):
             try values.encode("error", forKey: .type)
             try values.encodeIfPresent(channel, forKey: .channel)

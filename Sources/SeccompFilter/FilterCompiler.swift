@@ -56,8 +56,8 @@ package enum FilterCompiler {
         if result < 0 { throw .library(what, -result) }
     }
 
-    /// A call that this architecture does not have has a negative number and needs no rule.
-    private static func number(_ name: String) -> Int32? {
+    /// `nil` for a call that this architecture does not have: it needs no rule.
+    package static func number(_ name: String) -> Int32? {
         let number = seccomp_syscall_resolve_name(name)
         return number >= 0 ? number : nil
     }

@@ -55,6 +55,8 @@ enum Flag {
     static let atEmptyPath: UInt64 = 0x1000
     /// MOVE_MOUNT_F_EMPTY_PATH.
     static let emptyPath = 4
+    /// AT_EMPTY_PATH.
+    static let emptyPathAt = 0x1000
     /// TIOCSCTTY.
     static let setControllingTerminal = 0x540e
 }

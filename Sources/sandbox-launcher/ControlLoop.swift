@@ -162,9 +162,10 @@ struct ControlLoop: ~Copyable {
         guard let prepared = policies[request.policy] else {
             throw LaunchFailure(.refused, errno: ENOENT, "no policy \(request.policy)")
         }
+        let request = request.probe ? try RequestCheck.probe(request, of: prepared) : request
         try RequestCheck.check(request, against: prepared.policy)
         for descriptor in descriptors { try RequestCheck.checkStandardStream(descriptor) }
-        let caller = try clients.identity(of: request.client)
+        let caller = request.probe ? nil : try clients.identity(of: request.client)
         guard let slot = host.slots.take() else { throw LaunchFailure(.slots, errno: EAGAIN, "no identity is free") }
         do throws(LaunchFailure) {
             return try start(request, descriptors, prepared, caller, slot)
@@ -175,7 +176,7 @@ struct ControlLoop: ~Copyable {
     }
 
     private mutating func start(
-        _ request: LaunchRequest, _ descriptors: [Int32], _ prepared: PreparedPolicy, _ caller: PeerIdentity,
+        _ request: LaunchRequest, _ descriptors: [Int32], _ prepared: PreparedPolicy, _ caller: PeerIdentity?,
         _ slot: IdentitySlot
     ) throws(LaunchFailure) -> Sandbox {
         func sequence(_ workspace: Int32?) -> LaunchSequence {
@@ -183,8 +184,8 @@ struct ControlLoop: ~Copyable {
                 host: host, prepared: prepared, request: request, slot: slot, workspace: workspace,
                 descriptors: descriptors)
         }
-        guard let path = request.workspace else { return try sequence(nil).start() }
-        let workspace = try workspaces.open(path, as: caller, policy: prepared.policy, slot: slot)
+        guard let path = request.workspace, let caller else { return try sequence(nil).start() }
+        let workspace = try workspaces.open(path, as: caller, prepared: prepared, slot: slot)
         return try sequence(workspace.number).start()
     }
 

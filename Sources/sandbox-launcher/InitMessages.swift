@@ -83,6 +83,7 @@ enum CommandMessage {
         header.open_files = UInt64(request.limits.openFiles)
         header.file_size = request.limits.fileSizeBytes
         header.cpu_seconds = request.limits.cpuSeconds ?? .max
+        header.has_executable = request.probe ? 1 : 0
         header.directory = blob.append([request.cwd.isEmpty ? "." : request.cwd])
         header.arguments = blob.append(request.argv)
         header.variables = blob.append(request.environment)

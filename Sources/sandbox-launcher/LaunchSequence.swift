@@ -96,7 +96,8 @@ struct LaunchSequence {
             try MessageSocket.send(
                 WorkspaceMessage.encode(hasMount: workspace != nil), descriptors: workspace.map { [$0] } ?? [],
                 over: initSocket)
-            try MessageSocket.send(command, descriptors: descriptors, over: commandSocket)
+            let executable = request.probe ? [host.probeExecutable.number] : []
+            try MessageSocket.send(command, descriptors: descriptors + executable, over: commandSocket)
         }
     }
 }

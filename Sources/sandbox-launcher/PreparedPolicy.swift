@@ -7,8 +7,11 @@ import SeccompFilter
 final class PreparedPolicy {
     let policy: CompiledPolicy
     let template: OwnedDescriptor
+    let roots: WorkspaceRoots
     /// `init_prepare` with all that follows it.
     let message: [UInt8]
+    /// argv of this policy's probe.
+    let probeArguments: [String]
     /// Whether pid 1 forbids executable files in memory first of all.
     let sealsMemoryFiles: Bool
 
@@ -16,6 +19,7 @@ final class PreparedPolicy {
     init(_ policy: CompiledPolicy, host: Host, isAudited: Bool) throws(LaunchFailure) {
         self.policy = policy
         try Self.check(policy)
+        roots = try WorkspaceRoots(policy.workspaceRoots, proc: host.proc)
         let request = Self.filterRequest(policy, memory: host.memory)
         let filter = try Self.compile(request)
         sealsMemoryFiles = !policy.executesWritten && host.memory.hasMemoryFileRule
@@ -25,7 +29,21 @@ final class PreparedPolicy {
         message = PrepareMessage.encode(
             policy, rules: rules, filter: filter, watched: request.watchedAndAllowed,
             isAudited: isAudited, host: host)
+        let shown = Set(contents.shown.map(\.path))
+        probeArguments = Self.probeArguments(policy, shown: shown)
         template = try TemplateNamespace.build(policy, contents: contents, executables: executables, host: host)
+    }
+
+    private static func probeArguments(_ policy: CompiledPolicy, shown: Set<String>) -> [String] {
+        let (allow, deny) = SystemCallCatalog.expand(allow: policy.syscallsAllowed, deny: policy.syscallsDenied)
+        return ProbePlan.arguments(
+            policy, shown: shown.contains,
+            denied: { entry in
+                let calls = SystemCallCatalog.group(named: entry)?.calls ?? [entry]
+                return calls.filter(deny.contains).compactMap { name in
+                    FilterCompiler.number(name).map { (name, $0) }
+                }
+            }, allowed: allow.filter { !deny.contains($0) })
     }
 
     /// What no policy may say, whoever wrote it.

@@ -100,5 +100,9 @@ enum TemplateNamespace {
         }
         let cover = status.st_mode & S_IFMT == S_IFDIR ? ".mask/directory" : ".mask/file"
         try system("hide", path) { mount(cover, inside, nil, UInt(MS_BIND), nil) }
+        // The tree that the cover is from is not read-only yet.
+        let flags =
+            UInt(MS_REMOUNT) | UInt(MS_BIND) | UInt(MS_RDONLY) | UInt(MS_NOSUID) | UInt(MS_NODEV) | UInt(MS_NOEXEC)
+        try system("hide", path) { mount(nil, inside, nil, flags, nil) }
     }
 }

@@ -1,6 +1,5 @@
 import Glibc
 import LinuxSystem
-import SandboxClient
 import SandboxModel
 import SandboxPolicy
 
@@ -15,16 +14,7 @@ struct PolicySource: Sendable, Equatable {
     /// The policy's name: a file's is its own without the ending.
     var name: String { isFile ? PolicyInput.name(ofFile: text) : text }
 
-    /// A service's policies are its operator's files, which this program does not see: what is said here may not hold
-    /// there.
-    func warnIfNotTheServices() {
-        guard !isFile, access(SandboxClient.standardSocket, F_OK) == 0 else { return }
-        Diagnostics.write("note: this is about the policies built into sandboxctl; the running service may have others")
-    }
-
-    /// The policy, read from the file or from the built-in ones.
-    func load() throws -> Policy { try load(over: PolicySet.builtIn()) }
-
+    /// The policy, read from the file or taken from the others.
     func load(over base: PolicySet) throws -> Policy {
         let set = isFile ? try PolicyFiles.load([text], over: base) : base
         guard let policy = set[name] else { throw unknown(in: set) }
@@ -86,6 +76,10 @@ extension HostView {
         let groups = (try? PolicyFiles.read("/etc/group")) ?? []
         return HostView(
             exists: { access($0, F_OK) == 0 },
+            isDirectory: { path in
+                var status = stat()
+                return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+            },
             resolve: { path in
                 guard let resolved = realpath(path, nil) else { return nil }
                 defer { free(resolved) }

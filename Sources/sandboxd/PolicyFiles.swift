@@ -10,19 +10,30 @@ enum PolicyFiles {
     /// root's; a single file was named by root, and whose it is was root's to see.
     static func load(directory: String?, files: [String]) throws -> PolicySet {
         var inputs: [PolicyInput] = []
-        let accounts: Accounts
         do throws(SystemError) {
             for path in try paths(in: directory) { inputs.append(try input(path, ownedByRoot: true)) }
             for path in files { inputs.append(try input(path, ownedByRoot: false)) }
-            accounts = try hostAccounts()
         } catch {
             throw StartUpError(.configuration, "\(error)")
         }
+        let policies: PolicySet
         do throws(PolicyErrors) {
             let builtIn = try PolicySet.builtIn()
-            let all = inputs.isEmpty ? builtIn : try PolicySet.load(inputs, over: builtIn)
-            return try all.resolvingTenants(with: accounts)
+            policies = inputs.isEmpty ? builtIn : try PolicySet.load(inputs, over: builtIn)
         } catch {
+            throw StartUpError(.configuration, "\(error)")
+        }
+        return try resolveTenants(in: policies)
+    }
+
+    /// Names of users and groups are looked up once, while nobody else has a say: what a policy says then stays.
+    private static func resolveTenants(in policies: PolicySet) throws -> PolicySet {
+        guard policies.hasTenants else { return policies }
+        let accounts: Accounts
+        do throws(SystemError) { accounts = try hostAccounts() } catch {
+            throw StartUpError(.configuration, "\(error)")
+        }
+        do throws(PolicyErrors) { return try policies.resolvingTenants(with: accounts) } catch {
             throw StartUpError(.configuration, "\(error)")
         }
     }
@@ -32,7 +43,6 @@ enum PolicyFiles {
         return PolicyInput(name: PolicyInput.name(ofFile: path), path: path, contents: contents)
     }
 
-    /// Names of users and groups are looked up once, while nobody else has a say: what a policy says then stays.
     private static func hostAccounts() throws(SystemError) -> Accounts {
         let users = try TrustedFile.read("/etc/passwd", ownedByRoot: false)
         let groups = try TrustedFile.read("/etc/group", ownedByRoot: false)

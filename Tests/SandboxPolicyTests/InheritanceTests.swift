@@ -124,8 +124,9 @@ struct InheritanceTests {
             "commands: { execute: [/usr/lib/jq] }", "'commands.execute' may only be narrowed: '/usr/lib/jq' is added"
         ),
         (
-            "commands: { execute: [/usr/bin/jq] }", "commands: { execute: [/usr/bin/jq], libraries: [/usr/lib/x] }",
-            "commands: { libraries: [/usr/share] }", "'commands.libraries' may only be narrowed: '/usr/share' is added"
+            "commands: { execute: [/usr/bin/jq] }",
+            "commands: { execute: [/usr/bin/jq], libraries: [/lib/x86_64-linux-gnu/x] }",
+            "commands: { libraries: [/usr/lib] }", "'commands.libraries' may only be narrowed: '/usr/lib' is added"
         ),
         ("", "tenants: { users: [root] }", "", ""),
         (
@@ -159,6 +160,28 @@ struct InheritanceTests {
         // A key of its own is not enough: without `final` the same child is fine.
         let open = base.replacing(everything, with: "")
         #expect(problems(["base": open, "child": "version: 1\nextends: base\n\(wider)\n"]) == [])
+    }
+
+    @Test("system calls: each of the two lists can be final by itself")
+    func systemCalls() {
+        let base = minimal + "syscalls: { allow: [acct], deny: [debug] }\nfinal: [syscalls.KEY]\n"
+        func found(_ key: String, _ lines: String) -> [String] {
+            problems([
+                "base": base.replacing("KEY", with: key), "own": "version: 1\nextends: base\nsyscalls: { \(lines) }\n",
+            ])
+        }
+        // What `deny` refuses stays refused; `allow` is open.
+        #expect(found("deny", "allow: [acct, syslog]") == [])
+        #expect(
+            found("deny", "allow: [ptrace]").map { $0.contains("'ptrace' would be allowed (final in base.yaml:5)") }
+                == [true])
+        #expect(found("deny", "deny: [ptrace]").count == 1)
+        #expect(found("deny", "deny: [debug, sync]") == [])
+        // Nothing may come by `allow`; that `deny` refuses less is another matter.
+        #expect(found("allow", "deny: []") == [])
+        #expect(found("allow", "allow: [acct, syslog]").map { $0.contains("'syslog' would be allowed") } == [true])
+        #expect(found("allow", "allow: [acct, ptrace]").map { $0.contains("'ptrace' would be allowed") } == [true])
+        #expect(found("allow", "allow: []") == [])
     }
 
     @Test("final holds for grandchildren, by key or by section")

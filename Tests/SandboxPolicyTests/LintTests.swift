@@ -4,7 +4,9 @@ import Testing
 @Suite("Lint")
 struct LintTests {
     private static let host = HostView(
-        exists: { ["/usr", "/usr/bin/", "/usr/bin/jq", "/"].contains($0) }, resolve: { $0 },
+        exists: { ["/usr", "/usr/bin", "/usr/bin/jq", "/usr/bin/jq1", "/"].contains($0) },
+        isDirectory: { ["/usr", "/usr/bin"].contains($0) },
+        resolve: { $0 == "/usr/bin/jq1" ? "/opt/jq" : $0 },
         accounts: Accounts(user: { $0 == "alice" ? 1000 : nil }, group: { $0 == "staff" ? 50 : nil }))
 
     private func warnings(_ lines: String, base: String = minimal) throws -> [String] {
@@ -35,6 +37,18 @@ struct LintTests {
             ("commands: { allow: [\"j*\", jq] }", "4:27 this rule adds nothing: own.yaml:4"),
             ("commands: { allow: [jq, /bin/bash] }", "4:25 'commands.allow': '/bin/bash' can start any other program"),
             ("commands: { execute: [/usr/bin/nope] }", "4:23 'commands.execute': this host has no '/usr/bin/nope'"),
+            (
+                "commands: { execute: [/usr/bin] }",
+                "4:23 'commands.execute': on this host '/usr/bin' is a directory; write '/usr/bin/'"
+            ),
+            (
+                "commands: { execute: [/usr/bin/jq/] }",
+                "4:23 'commands.execute': on this host '/usr/bin/jq' is no directory"
+            ),
+            (
+                "commands: { execute: [/usr/bin/jq1] }",
+                "4:23 'commands.execute': on this host '/usr/bin/jq1' leads to '/opt/jq', which"
+            ),
             (
                 "commands: { execute: [/usr/bin/, /usr/bin/jq] }",
                 "4:34 'commands.execute': '/usr/bin/jq' is in '/usr/bin/'"

@@ -27,6 +27,8 @@ import Testing
         .run(channel: .max, request: RunRequest(argv: []), window: nil), .cancel(channel: 2),
         .signal(channel: 3, signal: 15), .resize(channel: 4, size: TerminalSize(columns: 1, rows: 2)),
         .list(channel: 5), .kill(channel: 6, id: "x"), .policies(channel: 7), .policy(channel: 8, name: "python"),
+        .verify(channel: 9, policy: nil, allChecks: false),
+        .verify(channel: 10, policy: "p", allChecks: true),
     ]
 
     private static let serverMessages: [ServerMessage] = [
@@ -42,6 +44,14 @@ import Testing
             channel: 6,
             policy: PolicySummary(name: "a", description: "b", digest: "d", origin: "a.yaml", effective: "version: 1\n")
         ),
+        .verified(
+            channel: 7,
+            policies: [
+                PolicyVerification(
+                    policy: "p", digest: "d", state: .failed, milliseconds: 1.5, checkCount: 2,
+                    checks: [ProbeCheck(name: "seccomp", passed: false, expected: "2", observed: "0")]),
+                PolicyVerification(policy: "q", digest: "e", state: .unproven, reason: "r"),
+            ]),
         .error(channel: nil, error: ServiceError(.overloaded, "m", category: .temporary)),
         .error(channel: 4, error: ServiceError(.launchFailed, "m", stage: "mount_proc", retryAfterMilliseconds: 3)),
     ]

@@ -11,7 +11,7 @@
 
 long init_syscall(long number, long a, long b, long c, long d, long e, long f);
 
-// recvmsg(2) of one whole message with up to three descriptors. -EMSGSIZE when it does not fit.
+// recvmsg(2) of one whole message with up to four descriptors. -EMSGSIZE when it does not fit.
 long init_receive(int socket, void *_Nonnull bytes, unsigned long capacity, int *_Nonnull descriptors,
                   int *_Nonnull descriptor_count);
 long init_send(int socket, const void *_Nonnull bytes, unsigned long count);
@@ -43,5 +43,8 @@ long init_lower_limit(int resource, uint64_t value);
 // Memory of this process: no heap, only these. Pages that are not touched cost nothing.
 unsigned char *_Nonnull init_prepare_memory(void);
 unsigned char *_Nonnull init_command_memory(void);
+// What this process was started with: argv, NULL, environment, NULL.
+const char *_Nullable *_Nonnull init_arguments(void);
+long init_argument_count(void);
 // argv, NULL, environment, NULL for execve(2): INIT_MAXIMUM_STRINGS + 2 pointers.
 const char *_Nullable *_Nonnull init_string_pointers(void);

@@ -7,7 +7,7 @@
 //                                            forbid executable files in memory before that
 //     launcher -> pid 1     init_prepare     everything that depends on the policy alone
 //     launcher -> pid 1     init_workspace   with the workspace's detached mount, or without a descriptor
-//     launcher -> command   init_command     with three descriptors: standard input, output, error
+//     launcher -> command   init_command     with three descriptors: standard input, output, error; for a probe a fourth
 //     pid 1 -> launcher     init_denial      something was refused, when it is the first of its kind and at the end
 //     pid 1 -> launcher     init_report      failed, or started and then ended
 #pragma once
@@ -126,7 +126,8 @@ struct init_command {
     uint32_t directory;
     uint32_t arguments;
     uint32_t variables;
-    uint32_t reserved;
+    // The fourth descriptor is executed, and no program is searched.
+    uint32_t has_executable;
 };
 
 enum init_report_kind {
