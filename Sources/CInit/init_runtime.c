@@ -131,3 +131,10 @@ long init_set_limit(int resource, uint64_t value) {
     uint64_t limit[2] = {value, value};
     return call(__NR_prlimit64, 0, resource, (long)limit, 0, 0);
 }
+
+long init_lower_limit(int resource, uint64_t value) {
+    uint64_t limit[2];
+    long result = call(__NR_prlimit64, 0, resource, 0, (long)limit, 0);
+    if (result < 0) return result;
+    return init_set_limit(resource, limit[1] < value ? limit[1] : value);
+}

@@ -60,7 +60,10 @@ extension FilterRequest {
             [[ArgumentCondition(index: 4, mask: .max, value: 0)]]
         case "mmap" where refusesExecutableMemory:
             [0, Self.write, Self.execute].map {
-                [ArgumentCondition(index: 2, mask: Self.write | Self.execute, value: $0)]
+                [
+                    ArgumentCondition(index: 2, mask: Self.write | Self.execute, value: $0),
+                    ArgumentRules.withoutHugePages,
+                ]
             }
         case "mprotect" where refusesExecutableMemory, "pkey_mprotect" where refusesExecutableMemory:
             [[ArgumentCondition(index: 2, mask: Self.execute, value: 0)]]

@@ -77,8 +77,9 @@ enum SystemCallGroups {
             // Watches whole mounts, and its events hold descriptors.
             refused: "epoll_ctl_old epoll_wait_old fanotify_init fanotify_mark"),
         group(
-            "aio", "asynchronous input and output of the older kind",
-            allowed: "io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit"),
+            // One program may take all of fs.aio-max-nr, of which the host has one for everybody.
+            "aio", "asynchronous input and output of the older kind: its events are one supply for the whole host",
+            refused: "io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit"),
     ]
 
     /// What programs say to one another.

@@ -12,6 +12,10 @@ enum Confinement {
         // Whoever started the daemon may have more; nothing of that is for the command.
         failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.nice, 0))
         failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.realTimePriority, 0))
+        // Counted also against the host's root, who made this user namespace: of a supply that root's own timers, signals
+        // and queues need, and the other sandboxes', nobody may take more than a small part (ucounts).
+        failure.require(init_stage_command_limits, init_lower_limit(ResourceLimit.pendingSignals, 512))
+        failure.require(init_stage_command_limits, init_lower_limit(ResourceLimit.queueBytes, 128 << 10))
         failure.require(init_stage_command_capabilities, init_drop_bounding_set())
         failure.require(init_stage_command_identity, System.call(__NR_setgroups, 0, 0))
         let gid = Int(INIT_COMMAND_GID)

@@ -40,6 +40,8 @@ enum ResourceLimit {
     static let fileSize: Int32 = 1
     static let core: Int32 = 4
     static let openFiles: Int32 = 7
+    static let pendingSignals: Int32 = 11
+    static let queueBytes: Int32 = 12
     static let nice: Int32 = 13
     static let realTimePriority: Int32 = 14
 }

@@ -22,13 +22,7 @@ enum Identity {
     /// `vm.memfd_noexec` of this pid namespace, `sysctl(8)`: files in memory can no longer be executed. The kernel lets it
     /// be written by the host's uid 0 alone, so now; the path is the template's.
     private static func forbidExecutableMemoryFiles() {
-        let path: StaticString = "/proc/sys/vm/memfd_noexec"
-        let file = System.call(
-            __NR_openat, Open.here, System.address(path), Open.writeOnly | Open.closeOnExec)
-        Report.require(init_stage_memory_files, file)
-        let value: StaticString = "2"
-        Report.require(init_stage_memory_files, System.call(__NR_write, file, System.address(value), 1))
-        System.close(Int32(file))
+        Report.require(init_stage_memory_files, System.write("2", to: "/proc/sys/vm/memfd_noexec"))
     }
 
     private static func waitForMaps() -> UInt8 {

@@ -5,11 +5,12 @@ extension Attempt {
     /// Resources of which the host has one supply for all: nobody inside may take so much that others have none. Each
     /// takes a part of what a host has by default.
     static let ceilings: [Attempt] = [
-        Attempt("inotify-instances", "limits", "100 of the 128 inotify instances that root has on the host") { _ in
-            takes(100) { call(__NR_inotify_init1, 0) }
+        Attempt("inotify-instances", "limits", "64 of the 128 inotify instances that root has on the host") { _ in
+            takes(64) { call(__NR_inotify_init1, 0) }
         },
-        Attempt("pending-signals", "limits", "4,096 pending signals, which all users' timers need") { _ in
-            takes(4096) {
+        Attempt("pending-signals", "limits", "2,048 pending signals, of a number that root on the host needs as well") {
+            _ in
+            takes(2048) {
                 let information = memory(128)
                 information.storeBytes(of: Int32(40), as: Int32.self)
                 information.storeBytes(of: -1, toByteOffset: 8, as: Int32.self)
@@ -20,11 +21,11 @@ extension Attempt {
                 _ = call(__NR_rt_sigprocmask, 0, address(mask), 0, 8)
             }
         },
-        Attempt("timers", "limits", "4,096 POSIX timers") { _ in
-            takes(4096) { call(__NR_timer_create, 1, 0, address(memory(4))) }
+        Attempt("timers", "limits", "2,048 POSIX timers, which are counted as pending signals") { _ in
+            takes(2048) { call(__NR_timer_create, 1, 0, address(memory(4))) }
         },
-        Attempt("posix-queue-bytes", "limits", "half of the bytes that root has for POSIX queues on the host") { _ in
-            takes(5) {
+        Attempt("posix-queue-bytes", "limits", "200 KiB of the 800 that root has for POSIX queues on the host") { _ in
+            takes(3) {
                 let attributes = memory(64)
                 attributes.storeBytes(of: 10, toByteOffset: 8, as: Int.self)
                 attributes.storeBytes(of: 8192, toByteOffset: 16, as: Int.self)
@@ -79,8 +80,8 @@ extension Attempt {
         },
         Attempt("tmp-bytes", "limits", "64 MiB in /tmp (32 MiB in this run)") { _ in fills("/tmp") },
         Attempt("shm-bytes", "limits", "64 MiB in /dev/shm (16 MiB in this run)") { _ in fills("/dev/shm") },
-        Attempt("tmp-inodes", "limits", "10,000 empty files in /tmp") { _ in
-            let directory = "/tmp/escape-inodes-\(getpid())"
+        Attempt("shm-inodes", "limits", "10,000 empty files in /dev/shm") { _ in
+            let directory = "/dev/shm/escape-inodes-\(getpid())"
             mkdir(directory, 0o700)
             chdir(directory)
             var made = 0

@@ -3,7 +3,7 @@ import Glibc
 
 /// Runs attempts one after the other, each in a process of its own with a time limit.
 public enum Runner {
-    private static let seconds = 10
+    private static let seconds = 60
 
     /// One line per attempt: name, verdict, detail, between tabs.
     ///

@@ -81,6 +81,7 @@ final class Canary: Sendable {
         path = listener(socket.AF_UNIX, directory + "/socket")
         os.chmod(directory + "/socket", 0o777)
         os.setgroups([]); os.setgid(uid); os.setuid(uid)
+        libc.prctl(4, 1)  # as a process of that user that was not root before
         tcp = listener(socket.AF_INET, ("127.0.0.1", 0))
         abstract = listener(socket.AF_UNIX, "\\0escape-" + tag)
         segment = libc.shmget(key, 4096, 0o1666)

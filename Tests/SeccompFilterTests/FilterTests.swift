@@ -61,6 +61,11 @@ import Testing
             #expect(filter.answer(socket, [upper | 38, 5, 0]) == .notify)
             #expect(filter.answer(socket, [upper | 2, 1, 0]) == .allow)
             #expect(filter.answer(socket, [upper | 2, 1, upper | 132]) == .notify)
+            // DCCP by its type; the flags beside the type do not matter.
+            #expect(filter.answer(socket, [upper | 2, upper | 6, 0]) == .notify)
+            #expect(filter.answer(socket, [upper | 2, upper | 0o2000001, 0]) == .allow)
+            #expect(filter.answer(socket, [upper | 16, upper | 0o2000003, 0]) == .allow)
+            #expect(filter.answer(socket, [upper | 2, upper | 3, 6]) == .notify)
             let personality = try Self.number("personality")
             #expect(filter.answer(personality, [upper | 0x40_0000]) == .notify)
             #expect(filter.answer(personality, [upper | 0xffff_ffff]) == .allow)
@@ -138,6 +143,7 @@ import Testing
                 $0.refusesMemoryFiles = true
             }
             let (mmap, mprotect) = (try Self.number("mmap"), try Self.number("mprotect"))
+            #expect(filter.answer(mmap, [0, 4096, 3, 0x40022]) == .notify)
             for protection in [UInt64(0), 1, 3, 5] { #expect(filter.answer(mmap, [0, 4096, protection]) == .allow) }
             let refused: [UInt64] = [6, 7, 0x100_0000_0007]
             for protection in refused {

@@ -37,6 +37,8 @@ long init_install_filter(const void *_Nonnull instructions, unsigned int count);
 long init_landlock_ruleset(uint64_t filesystem, uint64_t network, uint64_t scoped);
 long init_landlock_allow(int ruleset, int directory, uint64_t access);
 long init_set_limit(int resource, uint64_t value);
+// The same, where the limit is not lower already.
+long init_lower_limit(int resource, uint64_t value);
 
 // Memory of this process: no heap, only these. Pages that are not touched cost nothing.
 unsigned char *_Nonnull init_prepare_memory(void);
