@@ -86,7 +86,7 @@ struct WorkspaceRaceTests {
         receive()
         worked = refused = other = requests = 0
         enough = False
-        while requests < 100000 and not (enough and requests >= 200 and worked >= 5 and refused >= 5):
+        while requests < 20000 and other < 20 and not (enough and requests >= 200 and worked >= 5 and refused >= 5):
             requests += 1
             request = {"argv": ["sh", "-c", "cat marker; echo > written" + str(requests)], "policy": "race",
                        "workspace": roots + "/w"}
