@@ -13,7 +13,7 @@ PACKAGES := binutils gcc git libc6-dev libcurl4 libncurses6 libseccomp-dev libsq
     pkg-config procps python3 zlib1g-dev
 
 FUZZ_SECONDS ?= 20
-FUZZ_MAX_LEN ?= 256
+FUZZ_MAX_LEN ?= 300
 FUZZ_TARGETS := wire policy plan shell
 FUZZ := .build/fuzz/release/Fuzzing
 
@@ -49,18 +49,19 @@ fuzz: packages
 	SANDBOXD_FUZZ=1 $(SWIFT) build -c release --sanitize fuzzer --scratch-path .build/fuzz --product Fuzzing
 	@set -e; export SWIFT_BACKTRACE=enable=no; for t in $(FUZZ_TARGETS); do \
 	    mkdir -p .build/fuzz-corpora/$$t .build/fuzz-crashes; dictionary=Tests/Fuzzing/Dictionaries/$$t.dict; \
+	    real=; if [ $$t = policy ]; then real=policies; fi; \
 	    log=.build/fuzz-crashes/$$t.log; echo "fuzzing $$t for $(FUZZ_SECONDS) s"; \
 	    FUZZ_TARGET=$$t $(FUZZ) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=8192 \
 	        -print_final_stats=1 -artifact_prefix=.build/fuzz-crashes/$$t- \
 	        $$(test -f $$dictionary && echo -dict=$$dictionary) \
-	        .build/fuzz-corpora/$$t Tests/Fuzzing/Corpora/$$t >$$log 2>&1 </dev/null || { tail -40 $$log; exit 1; }; \
+	        .build/fuzz-corpora/$$t Tests/Fuzzing/Corpora/$$t $$real >$$log 2>&1 </dev/null || { tail -40 $$log; exit 1; }; \
 	    grep -E 'INITED|DONE' $$log; done
 
 # The smallest inputs that reach what all known ones reach become the corpora of the tree.
 fuzz-corpora:
 	@set -e; export SWIFT_BACKTRACE=enable=no; for t in $(FUZZ_TARGETS); do \
 	    rm -rf .build/fuzz-merged; mkdir -p .build/fuzz-merged; \
-	    FUZZ_TARGET=$$t $(FUZZ) -merge=1 -max_len=$(FUZZ_MAX_LEN) -timeout=10 .build/fuzz-merged \
+	    FUZZ_TARGET=$$t $(FUZZ) -set_cover_merge=1 -max_len=$(FUZZ_MAX_LEN) -timeout=10 .build/fuzz-merged \
 	        Tests/Fuzzing/Corpora/$$t .build/fuzz-corpora/$$t >.build/fuzz-crashes/$$t.log 2>&1 </dev/null; \
 	    rm -rf Tests/Fuzzing/Corpora/$$t; mv .build/fuzz-merged Tests/Fuzzing/Corpora/$$t; \
 	    du -sb Tests/Fuzzing/Corpora/$$t; done

@@ -51,8 +51,7 @@ final class PreparedPolicy {
         let forbidden = ["/", "/proc", "/sys", "/dev", "/run", "/root", "/etc"]
         let programs = (policy.executePaths ?? []).map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
         for path in policy.readPaths + policy.hidePaths + programs + (policy.libraryPaths ?? []) {
-            let plain = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-            guard path.hasPrefix("/"), !plain.contains(""), !plain.contains("."), !plain.contains("..") else {
+            guard PathText.isPlain(path, single: true) else {
                 throw LaunchFailure(.refused, errno: EINVAL, "\(path) is not an absolute, plain path")
             }
         }

@@ -12,7 +12,8 @@ enum RequestCheck {
         if request.workspace != nil && policy.workspaceMode == .none {
             throw refusal("policy \(policy.name) allows no workspace")
         }
-        for variable in request.environment where !variable.contains("=") || variable.hasPrefix("=") {
+        for variable in request.environment
+        where !variable.utf8.dropFirst().contains(UInt8(ascii: "=")) || variable.utf8.first == UInt8(ascii: "=") {
             throw refusal("an environment variable has no name")
         }
     }

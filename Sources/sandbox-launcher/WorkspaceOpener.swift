@@ -48,8 +48,7 @@ struct WorkspaceOpener {
     }
 
     private static func requireNormal(_ path: String) throws(LaunchFailure) {
-        let components = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard path.hasPrefix("/"), !components.contains(".."), !components.contains(".") else {
+        guard PathText.isPlain(path) else {
             throw LaunchFailure(.workspaceOpen, errno: EINVAL, "\(path) is not an absolute, plain path")
         }
     }

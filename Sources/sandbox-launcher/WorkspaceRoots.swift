@@ -71,7 +71,7 @@ struct WorkspaceRoots: ~Copyable {
     /// Refuses an open directory that is outside. `places` is what it lies in, itself first; `path` is what the kernel
     /// calls it, which nobody can change who may not change the system's directories.
     borrowing func require(_ places: [FileIdentity], at path: String, caller: PeerIdentity) throws(LaunchFailure) {
-        guard path.hasPrefix("/") else { throw LaunchFailure(.workspaceRoots, errno: EACCES, path) }
+        guard path.utf8.first == UInt8(ascii: "/") else { throw LaunchFailure(.workspaceRoots, errno: EACCES, path) }
         for root in held where root.isAmong(places) {
             if SystemPlaces.allow(path, below: root.path) { return }
         }
@@ -89,7 +89,7 @@ struct WorkspaceRoots: ~Copyable {
 
     /// By name alone; what a caller may rename is decided by descriptors.
     static func isWithin(_ path: String, _ directory: String) -> Bool {
-        directory == "/" || path == directory || path.hasPrefix(directory + "/")
+        PathText.isWithin(path, directory)
     }
 
     /// Opened as the caller, and only if it is his: where others may replace what leads to it, he is led to nothing that

@@ -20,7 +20,7 @@ enum PlanTarget {
     /// What everything behind the decoder takes for granted.
     private static func check(_ request: LaunchRequest) {
         let strings = request.argv + request.environment + [request.cwd, request.policy, request.workspace ?? ""]
-        require(!request.argv.isEmpty, "no program")
+        require(request.probe || !request.argv.isEmpty, "no program")
         require(strings.allSatisfy { !$0.utf8.contains(0) }, "a NUL inside a string")
         let bytes = (request.argv + request.environment).reduce(0) { $0 + $1.utf8.count + 1 }
         require(bytes <= LaunchRequest.maximumStringBytes, "\(bytes) bytes of strings")
@@ -49,6 +49,7 @@ enum PlanTarget {
         plain.terminal = false
         return [
             .policy(policy), .trust, .seal, .admit(client: 3), .dismiss(client: 3), .launch(request), .launch(plain),
+            .launch(.probe(run: 78, policy: policy)),
             .signal(run: 77, signal: 15), .kill(run: 77), .sample(run: 77),
         ]
     }

@@ -33,14 +33,20 @@ enum ShellTarget {
         let words = invocation.words.compactMap(\.literal)
         guard !words.isEmpty, words.count == invocation.words.count, !words.contains(where: { $0.utf8.contains(0) })
         else { return }
-        let text = words.map { "'\($0.replacing("'", with: #"'\''"#))'" }.joined(separator: " ")
-        guard text.utf8.count < ShellParser.maximumBytes else { return }
+        // By bytes: a quote with a combining character behind it is one character, and not a quote.
+        let text = words.map { word in
+            [UInt8(ascii: "'")] + word.utf8.flatMap { $0 == UInt8(ascii: "'") ? Array(#"'\''"#.utf8) : [$0] }
+                + Array("' ".utf8)
+        }.flatMap(\.self)
+        guard text.count < ShellParser.maximumBytes else { return }
         do throws(ShellSyntaxError) {
             let again = try ShellParser.parse(text).invocations()
             let read = again.last?.words.compactMap(\.literal)
-            require(again.count == 1 && read == words, "\(text) reads as \(again.map { $0.words.map(\.literal) })")
+            require(
+                again.count == 1 && read == words,
+                "\(String(decoding: text, as: UTF8.self)) reads as \(again.map { $0.words.map(\.literal) })")
         } catch {
-            fatalError("\(text) cannot be read: \(error)")
+            fatalError("\(String(decoding: text, as: UTF8.self)) cannot be read: \(error)")
         }
     }
 

@@ -77,7 +77,9 @@ struct HostileRequestTests {
     @Test(arguments: [
         ("/etc", LaunchStage.workspaceRoots), ("/var/lib", .workspaceRoots), ("/", .workspaceRoots),
         ("//", .workspaceOpen), ("/tmp//x", .workspaceOpen), ("", .workspaceOpen), (".", .workspaceOpen),
-        ("/var/tmp/..", .workspaceOpen), ("/var/tmp/../../etc", .workspaceOpen), ("/proc/1/root", .workspaceOpen),
+        // A combining character makes one character of the slash before it.
+        ("/var/tmp/../\u{301}x", .workspaceOpen), ("/etc/\u{301}", .workspaceOpen), ("/var/tmp/..", .workspaceOpen),
+        ("/var/tmp/../../etc", .workspaceOpen), ("/proc/1/root", .workspaceOpen),
         ("/proc/self/fd/3", .workspaceOpen), ("/dev/fd/3", .workspaceOpen), ("/sys/fs/cgroup", .workspaceRoots),
     ])
     func `workspaces that are none`(path: String, stage: LaunchStage) throws {
@@ -168,7 +170,9 @@ struct HostileRequestTests {
 
     @Test func `strings: variables without a name, the longest argument, directories that are not inside`() throws {
         let daemon = try HostileDaemon()
-        for variable in ["", "=", "=x", "NAME", "\n"] {
+        let strange = try daemon.harness.run(["printenv", "NAME"], environment: ["NAME=\u{301}x", "PATH=/usr/bin"])
+        #expect(strange.output == "\u{301}x\n")
+        for variable in ["", "=\u{301}x=y", "=", "=x", "NAME", "\n"] {
             #expect(try daemon.stage(daemon.request { $0.environment = [variable] }) == .refused, "'\(variable)'")
         }
         let long = String(repeating: "x", count: LaunchRequest.maximumStringLength)

@@ -148,3 +148,16 @@ struct PathWalkTests {
         }
     }
 }
+
+struct PathTextTests {
+    @Test func `paths are bytes`() {
+        for path in ["/a", "/", "/a//b", "/a/", "/a/...", "/a/.b"] { #expect(PathText.isPlain(path), "\(path)") }
+        for path in ["", "a", "/.", "/..", "/a/../b", "/a/./b", "/a/../\u{301}b", "/a/..", "\u{301}/a"] {
+            #expect(!PathText.isPlain(path), "\(path)")
+        }
+        #expect(PathText.isPlain("/a/b", single: true))
+        for path in ["/", "/a/", "/a//b"] { #expect(!PathText.isPlain(path, single: true), "\(path)") }
+        #expect(PathText.isWithin("/etc/\u{301}", "/etc") && PathText.isWithin("/etc", "/etc"))
+        #expect(!PathText.isWithin("/etcetera", "/etc") && !PathText.isWithin("/e\u{301}", "/\u{e9}"))
+    }
+}

@@ -129,7 +129,8 @@ import Testing
         fixture.launcher.set(.hangs, for: "default")
         let error = try #require(try run(client, "default").error)
         #expect(error.category == .temporary && error.message.contains("300 ms"))
-        #expect(fixture.launcher.commands.contains(.kill(run: 1 << 59)))
+        let killed = fixture.eventually { fixture.launcher.commands.contains(.kill(run: 1 << 59)) }
+        #expect(killed)
         #expect(try run(client, "shell").result?.outcome.reason == .exited)
         fixture.launcher.set(.hangs, for: "shell")
         let verdict = try verify(client, "shell")
