@@ -71,7 +71,7 @@ struct AttemptRuns: Sendable {
         chmod(directory.path, 0o755)
         chown(directory.path, owner, owner)
         for name in ["escape-probe", "setuid-program", "capable-program"] {
-            let copied = try Ran(["/bin/cp", BuiltProducts.path("escape-probe"), "\(directory.path)/\(name)"])
+            let copied = try Ran(["/bin/cp", BuiltProducts.testPath("escape-probe"), "\(directory.path)/\(name)"])
             guard copied.status == 0 else { throw StageError.text(copied.errors) }
             chmod("\(directory.path)/\(name)", name == "setuid-program" ? 0o4755 : 0o755)
         }

@@ -178,7 +178,8 @@ extension HostCase {
             "f = os.memfd_create('x'); os.write(f, bytes(4096)); mapped(3, 1, f); mapped(5, 1, f)"),
         code(
             "segment", "attach a System V segment executable",
-            "i = ask(c.shmget(0, 4096, 0o1700)); c.shmat.restype = ctypes.c_long; ask(c.shmat(i, None, 0o100000))"),
+            "i = ask(c.shmget(0, 4096, 0o1700)); c.shmat.restype = ctypes.c_long; a = c.shmat(i, None, 0o100000); c.shmctl(i, 0, None); ask(a)"
+        ),
         code(
             "self-mem", "write one's own code through /proc/self/mem",
             """

@@ -6,10 +6,17 @@ import SandboxTestSupport
 extension HostCase {
     /// Leaves the secret in every place that two programs of one machine can share, and waits.
     private static let giver = """
-        import ctypes, os, signal, socket, sys
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        import atexit, contextlib, ctypes, os, signal, socket, sys
         secret = sys.argv[1].encode(); tag = sys.argv[2]
         c = ctypes.CDLL(None); c.shmat.restype = ctypes.c_void_p
+        @atexit.register
+        def clean():
+            c.shmctl(c.shmget(int(tag), 0, 0), 0, None); c.mq_unlink(b"/escape-" + tag.encode())
+            for f in "/tmp/escape-" + tag, "/dev/shm/escape-" + tag:
+                with contextlib.suppress(OSError): os.unlink(f)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        # The test's own threads block it, and a started program inherits that.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         open("/tmp/escape-" + tag, "wb").write(secret)
         open("/dev/shm/escape-" + tag, "wb").write(secret)
         i = c.shmget(int(tag), 4096, 0o1666)
@@ -20,15 +27,10 @@ extension HostCase {
         t = socket.socket(); t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         t.bind(("127.0.0.1", int(tag) % 20000 + 40000)); t.listen()
         print("ready", flush=True)
-        try:
-            for _ in range(200):
-                for x in (s, t):
-                    x.settimeout(0.05)
-                    try: x.accept()[0].sendall(secret)
-                    except OSError: pass
-        except SystemExit: pass
-        c.shmctl(i, 0, None); c.mq_unlink(b"/escape-" + tag.encode())
-        os.unlink("/tmp/escape-" + tag); os.unlink("/dev/shm/escape-" + tag)
+        for _ in range(200):
+            for x in (s, t):
+                x.settimeout(0.05)
+                with contextlib.suppress(OSError): x.accept()[0].sendall(secret)
         """
 
     private static let finders: [(name: String, tries: String, origin: String, payload: String)] = [

@@ -10,11 +10,19 @@ package enum BuiltProducts {
             defer { free(path) }
             return String(cString: path)
         }
+        return beside
+    }()
+
+    /// Where the test bundle is.
+    private static let beside: String = {
         var buffer = [CChar](repeating: 0, count: 4097)
         let count = max(0, readlink("/proc/self/exe", &buffer, 4096))
         let own = String(decoding: buffer.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)
         return own.lastIndex(of: "/").map { String(own[..<$0]) } ?? "."
     }()
+
+    /// A program that is a part of the tests: always the one that was built with them.
+    package static func testPath(_ product: String) -> String { "\(beside)/\(product)" }
 
     package static func path(_ product: String) -> String { "\(directory)/\(product)" }
 }
