@@ -6,15 +6,19 @@ package import Testing
 package enum HostFeature: String, CaseIterable, Sendable {
     case root
     case cgroup
+    /// Every program that `make packages` installs. Tests that start one look for it themselves.
+    case programs
 
     package var isPresent: Bool {
         switch self {
         case .root: geteuid() == 0
         case .cgroup: access("/sys/fs/cgroup", F_OK) == 0
+        case .programs: true
         }
     }
 
-    fileprivate var isRequired: Bool {
+    /// Whether `SANDBOX_REQUIRE` names it.
+    package var isRequired: Bool {
         guard let value = getenv("SANDBOX_REQUIRE") else { return false }
         return String(cString: value).split(separator: ",").contains(Substring(rawValue))
     }
