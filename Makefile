@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 SWIFT ?= swift
 PRODUCTS := .build/release
-# The Swift runtime is linked into these, so that they need no toolchain where they run. sandbox-init has no runtime, and
-# the compiler finds no Embedded Swift when it is told to link one in, so it is built by itself.
+# The Swift runtime is linked into these, so that they need no toolchain where they run. sandbox-init and
+# sandbox-probe have no runtime, and the compiler finds no Embedded Swift when it is told to link one in, so they are built
+# by themselves.
 PROGRAMS := sandboxd sandbox-launcher sandboxctl example-agent sandbox-bench
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
@@ -14,12 +15,18 @@ PACKAGES := binutils gcc git libc6-dev libcurl4 libncurses6 libseccomp-dev libsq
     bash bc bsdextrautils bzip2 ca-certificates ed file g++ jq make netbase openssl patch perl python3-venv rsync sqlite3 \
     strace tzdata unzip xxd xz-utils zip zstd
 
-.PHONY: run test test-release build packages bench format lint clean help
+FUZZ_SECONDS ?= 20
+FUZZ_MAX_LEN ?= 300
+FUZZ_TARGETS := wire policy plan shell
+FUZZ := .build/fuzz/release/Fuzzing
+
+.PHONY: fuzz fuzz-corpora run test test-release build packages bench format lint clean help
 
 help:
 	@echo "make run     build the release programs and run the demonstration (needs root: uses sudo if you are not)"
 	@echo "make test    build and run the whole test suite; tests that need root are skipped without it"
 	@echo "make bench   compare with posix_spawn (needs root)"
+	@echo "make fuzz    fuzz the decoders for FUZZ_SECONDS=20 each"
 	@echo "make lint    check the formatting; make format mends it"
 
 run: build
@@ -29,6 +36,8 @@ run: build
 # other processes, on two cores and a thread pool of two.
 test: packages
 	$(SWIFT) build --build-tests
+	.build/debug/sandboxctl policy check policies
+	.build/debug/sandboxctl policy test policies/tests
 	$(SWIFT) test --skip-build --disable-xctest --no-parallel
 
 # The same tests of whole programs against the optimized ones.
@@ -37,8 +46,32 @@ test-release: build
 	SANDBOX_PRODUCTS=$(PRODUCTS) $(SWIFT) test --skip-build --disable-xctest --no-parallel \
 	    --filter 'IntegrationTests|LauncherTests' --skip UserPackage
 
+# libFuzzer over what reads untrusted bytes; FUZZ_SECONDS for each target. What it finds is in .build/fuzz-crashes, each file
+# to be run again by `FUZZ_TARGET=name .build/fuzz/release/Fuzzing FILE`. New inputs stay in .build/fuzz-corpora.
+fuzz: packages
+	SANDBOXD_FUZZ=1 $(SWIFT) build -c release --sanitize fuzzer --scratch-path .build/fuzz --product Fuzzing
+	@set -e; export SWIFT_BACKTRACE=enable=no; for t in $(FUZZ_TARGETS); do \
+	    mkdir -p .build/fuzz-corpora/$$t .build/fuzz-crashes; dictionary=Tests/Fuzzing/Dictionaries/$$t.dict; \
+	    real=; if [ $$t = policy ]; then real=policies; fi; \
+	    log=.build/fuzz-crashes/$$t.log; echo "fuzzing $$t for $(FUZZ_SECONDS) s"; \
+	    FUZZ_TARGET=$$t $(FUZZ) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=8192 \
+	        -print_final_stats=1 -artifact_prefix=.build/fuzz-crashes/$$t- \
+	        $$(test -f $$dictionary && echo -dict=$$dictionary) \
+	        .build/fuzz-corpora/$$t Tests/Fuzzing/Corpora/$$t $$real >$$log 2>&1 </dev/null || { tail -40 $$log; exit 1; }; \
+	    grep -E 'INITED|DONE' $$log; done
+
+# The smallest inputs that reach what all known ones reach become the corpora of the tree.
+fuzz-corpora:
+	@set -e; export SWIFT_BACKTRACE=enable=no; for t in $(FUZZ_TARGETS); do \
+	    rm -rf .build/fuzz-merged; mkdir -p .build/fuzz-merged; \
+	    FUZZ_TARGET=$$t $(FUZZ) -set_cover_merge=1 -max_len=$(FUZZ_MAX_LEN) -timeout=10 .build/fuzz-merged \
+	        Tests/Fuzzing/Corpora/$$t .build/fuzz-corpora/$$t >.build/fuzz-crashes/$$t.log 2>&1 </dev/null; \
+	    rm -rf Tests/Fuzzing/Corpora/$$t; mv .build/fuzz-merged Tests/Fuzzing/Corpora/$$t; \
+	    du -sb Tests/Fuzzing/Corpora/$$t; done
+
 build: packages
 	$(SWIFT) build -c release --product sandbox-init
+	$(SWIFT) build -c release --product sandbox-probe
 	@set -e; for p in $(PROGRAMS); do \
 	    echo "$(SWIFT) build -c release --static-swift-stdlib --product $$p"; \
 	    $(SWIFT) build -c release --static-swift-stdlib --product $$p; done

@@ -24,6 +24,20 @@ let bare: [SwiftSetting] =
         ])
     ]
 
+/// The programs inside the sandbox: Embedded Swift, static, without libc.
+let embedded: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Embedded"),
+    .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
+]
+let freestanding: [LinkerSetting] = [
+    .unsafeFlags([
+        "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
+        "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
+        "-Xclang-linker", "-Wno-unused-command-line-argument",
+    ])
+]
+
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
@@ -38,6 +52,7 @@ let package = Package(
         .executable(name: "sandboxd", targets: ["sandboxd"]),
         .executable(name: "sandbox-launcher", targets: ["sandbox-launcher"]),
         .executable(name: "sandbox-init", targets: ["sandbox-init"]),
+        .executable(name: "sandbox-probe", targets: ["sandbox-probe"]),
         .executable(name: "sandboxctl", targets: ["sandboxctl"]),
         .executable(name: "example-agent", targets: ["example-agent"]),
         .executable(name: "sandbox-bench", targets: ["sandbox-bench"]),
@@ -67,13 +82,18 @@ let package = Package(
 
         // Linux
         .target(name: "LinuxSystem", dependencies: ["CSandbox", "LaunchPlan"], swiftSettings: bare),
-        .target(name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], swiftSettings: bare),
+        .target(
+            name: "SeccompFilter", dependencies: ["CSeccomp", "LinuxSystem"], exclude: ["SystemCalls.md"],
+            swiftSettings: bare),
 
         // daemon
+        .target(name: "ShellSyntax", swiftSettings: strict),
         .target(
             name: "SandboxPolicy",
-            dependencies: ["SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
-            exclude: ["PolicyFormat.md"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
+            dependencies: [
+                "SandboxModel", "LaunchPlan", "SeccompFilter", "ShellSyntax", .product(name: "Yams", package: "Yams"),
+            ],
+            exclude: ["PolicyFormat.md", "BuiltIn/tests"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
             dependencies: ["SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging] + nio,
@@ -100,23 +120,15 @@ let package = Package(
         .executableTarget(
             name: "sandbox-init",
             dependencies: ["CInit", "CInitPlan"],
-            swiftSettings: [
-                .treatAllWarnings(as: .error),
-                .enableExperimentalFeature("Embedded"),
-                .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
-            ],
-            linkerSettings: [
-                .unsafeFlags([
-                    "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
-                    "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
-                    "-Xclang-linker", "-Wno-unused-command-line-argument",
-                ])
-            ]),
+            swiftSettings: embedded, linkerSettings: freestanding),
+        .executableTarget(
+            name: "sandbox-probe", dependencies: ["CInit", "CInitPlan"],
+            swiftSettings: embedded, linkerSettings: freestanding),
         .target(
             name: "SandboxClient", dependencies: ["SandboxModel", "SandboxWire", "CSandbox"], swiftSettings: strict),
         .executableTarget(
             name: "sandboxctl",
-            dependencies: ["SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
+            dependencies: ["LinuxSystem", "SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
             swiftSettings: strict),
         .executableTarget(
             name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md", "Demo"],
@@ -128,6 +140,20 @@ let package = Package(
         .target(
             name: "SandboxTestSupport", dependencies: ["LinuxSystem"], path: "Tests/SandboxTestSupport",
             swiftSettings: strict),
+        .target(name: "CEscape", path: "Tests/CEscape", cSettings: cStrict),
+        .target(
+            name: "EscapeAttempts", dependencies: ["CEscape"], path: "Tests/EscapeAttempts", swiftSettings: strict),
+        // Runs where only /usr and the workspace are: it brings its Swift runtime along.
+        .executableTarget(
+            name: "escape-probe", dependencies: ["EscapeAttempts"], path: "Tests/EscapeProbe", swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+        .testTarget(
+            name: "EscapeTests",
+            dependencies: [
+                "CEscape", "EscapeAttempts", "LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport",
+                "SandboxWire",
+            ],
+            exclude: ["README.md"], swiftSettings: strict),
         .testTarget(
             name: "LayoutTests", dependencies: ["CInitPlan", "LaunchPlan", "SandboxTestSupport"],
             swiftSettings: strict),
@@ -141,12 +167,16 @@ let package = Package(
         .testTarget(
             name: "LauncherTests",
             dependencies: [
-                "CInitPlan", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
+                "CInitPlan", "CSandbox", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",
             ],
             swiftSettings: strict),
+        .testTarget(name: "SeccompFilterTests", dependencies: ["SeccompFilter"], swiftSettings: strict),
         .testTarget(
-            name: "SandboxPolicyTests", dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan"],
+            name: "SandboxPolicyTests",
+            dependencies: ["SandboxPolicy", "SandboxModel", "LaunchPlan", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
+        .testTarget(
+            name: "ShellSyntaxTests", dependencies: ["ShellSyntax"], exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
         .testTarget(
@@ -158,8 +188,22 @@ let package = Package(
             name: "SandboxEngineTests",
             dependencies: [
                 "SandboxModel", "SandboxWire", "LaunchPlan", "LinuxSystem", "SandboxPolicy", "SandboxEngine",
-                "SandboxServer", logging, .product(name: "NIOEmbedded", package: "swift-nio"),
+                "SandboxServer", "SandboxTestSupport", logging, .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
     ]
 )
+
+// libFuzzer instruments everything that it is built with, so its program exists only when it is asked for: `make fuzz`.
+if Context.environment["SANDBOXD_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzzing",
+            dependencies: [
+                "LaunchPlan", "SandboxModel", "SandboxWire", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                "ShellSyntax",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzzing", exclude: ["Corpora", "Dictionaries"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -31,7 +31,7 @@ static long call(long number, long a, long b, long c, long d, long e) {
 
 long init_receive(int socket, void *bytes, unsigned long capacity, int *descriptors, int *descriptor_count) {
     struct iovec part = {bytes, capacity};
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))];
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     *descriptor_count = 0;
@@ -41,7 +41,7 @@ long init_receive(int socket, void *bytes, unsigned long capacity, int *descript
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
         int count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        for (int index = 0; index < count && index < 3; index++) descriptors[index] = ((int *)CMSG_DATA(header))[index];
+        for (int index = 0; index < count && index < 4; index++) descriptors[index] = ((int *)CMSG_DATA(header))[index];
         *descriptor_count = count;
     }
     return received;
@@ -80,11 +80,6 @@ long init_block_signals(int block) {
     return call(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&set, 0, sizeof set, 0);
 }
 
-long init_wait_signal(void) {
-    uint64_t set = ~(uint64_t)0;
-    return call(__NR_rt_sigtimedwait, (long)&set, 0, 0, sizeof set, 0);
-}
-
 long init_reap(int *status) { return call(__NR_wait4, -1, (long)status, 1 /* WNOHANG */, 0, 0); }
 
 long init_drop_bounding_set(void) {
@@ -105,7 +100,8 @@ long init_clear_capabilities(void) {
 long init_install_filter(const void *instructions, unsigned int count) {
     struct sock_fprog program = {.len = (unsigned short)count, .filter = (struct sock_filter *)(uintptr_t)instructions};
     if (count == 0 || count > 4096) return -EINVAL;
-    return call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program, 0, 0);
+    return call(
+        __NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, (long)&program, 0, 0);
 }
 
 int init_peer_is_gone(int socket) {
@@ -134,4 +130,11 @@ long init_landlock_allow(int ruleset, int directory, uint64_t access) {
 long init_set_limit(int resource, uint64_t value) {
     uint64_t limit[2] = {value, value};
     return call(__NR_prlimit64, 0, resource, (long)limit, 0, 0);
+}
+
+long init_lower_limit(int resource, uint64_t value) {
+    uint64_t limit[2];
+    long result = call(__NR_prlimit64, 0, resource, 0, (long)limit, 0);
+    if (result < 0) return result;
+    return init_set_limit(resource, limit[1] < value ? limit[1] : value);
 }

@@ -5,7 +5,14 @@
 
 int main(int, char **);
 
+static long *start_stack;
+
+const char **init_arguments(void) { return (const char **)(start_stack + 1); }
+
+long init_argument_count(void) { return start_stack[0]; }
+
 __attribute__((used, noreturn)) void init_entry(long *stack) {
+    start_stack = stack;
     int status = main((int)stack[0], (char **)(stack + 1));
     for (;;) init_syscall(__NR_exit_group, status, 0, 0, 0, 0, 0);
 }

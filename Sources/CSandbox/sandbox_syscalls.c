@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -33,6 +34,21 @@ int sandbox_openat2(int directory, const char *path, uint64_t flags, uint64_t mo
 
 int sandbox_access_descriptor(int descriptor, int mode) {
     return (int)syscall(SYS_faccessat2, descriptor, "", mode, AT_EMPTY_PATH | AT_EACCESS);
+}
+
+int sandbox_identify(int descriptor, struct sandbox_file_identity *identity, int *is_mount_root) {
+    struct statx status;
+    if (statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &status) != 0) return -1;
+    // A kernel older than 5.8, or a file without a number: there is nothing to compare.
+    if (!(status.stx_mask & STATX_MNT_ID) || !(status.stx_mask & STATX_INO)) {
+        errno = ENOTSUP;
+        return -1;
+    }
+    identity->device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor;
+    identity->inode = status.stx_ino;
+    identity->mount = status.stx_mnt_id;
+    *is_mount_root = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+    return 0;
 }
 
 int sandbox_open_tree(int directory, const char *path, int recursive) {
@@ -112,6 +128,12 @@ int sandbox_terminal_size(int terminal, uint16_t *columns, uint16_t *rows) {
     return 0;
 }
 
+int sandbox_default_signal(int signal) {
+    // struct kernel_sigaction of both architectures: SIG_DFL, no flags, no restorer, an empty mask.
+    uint64_t action[4] = {0};
+    return (int)syscall(SYS_rt_sigaction, signal, action, 0, (size_t)8);
+}
+
 int sandbox_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
 
 int sandbox_set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
@@ -156,3 +178,6 @@ int sandbox_landlock_version(void) { return (int)syscall(SYS_landlock_create_rul
 int sandbox_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 const char *sandbox_errno_name(int code) { return strerrorname_np(code); }
+
+// PR_GET_MDWE; EINVAL on a kernel without it.
+int sandbox_has_write_execute_refusal(void) { return prctl(66, 0, 0, 0, 0) >= 0; }

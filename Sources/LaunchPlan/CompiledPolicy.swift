@@ -19,8 +19,17 @@ package struct CompiledPolicy: Sendable, Equatable {
     package var workspaceMode: WorkspaceMode
     /// Absolute host paths, or `~` for the caller's home directory. Empty: no workspace may be asked for.
     package var workspaceRoots: [String]
-    /// Whether files that the command writes may be executed: the workspace, `/tmp` and `/dev/shm`.
+    /// Whether files that the command writes may be executed: the workspace, `/tmp` and `/dev/shm`. Never with
+    /// `executePaths`.
     package var executeWritten: Bool
+    /// Absolute host paths below `readPaths` of all that can be executed: programs, and directories (with a slash at the
+    /// end) for every program in them. `nil`: everything that can be read.
+    package var executePaths: [String]?
+    /// Absolute host paths of directories from which listed programs may load code. `nil`: those of the dynamic loader and
+    /// of the listed interpreters.
+    package var libraryPaths: [String]?
+    /// Whether a process may make memory that is writable and executable, at once or one after the other.
+    package var writeExecuteMemory: Bool
     /// Whether 127.0.0.1 and ::1 work inside.
     package var loopback: Bool
     /// System calls allowed and denied beyond the base list, by name.
@@ -31,7 +40,8 @@ package struct CompiledPolicy: Sendable, Equatable {
 
     package init(
         name: String, readPaths: [String], hidePaths: [String] = [], tmpBytes: UInt64, shmBytes: UInt64,
-        workspaceMode: WorkspaceMode, workspaceRoots: [String], executeWritten: Bool, loopback: Bool,
+        workspaceMode: WorkspaceMode, workspaceRoots: [String], executeWritten: Bool,
+        executePaths: [String]? = nil, libraryPaths: [String]? = nil, writeExecuteMemory: Bool = true, loopback: Bool,
         syscallsAllowed: [String] = [], syscallsDenied: [String] = [], maximum: LaunchLimits
     ) {
         self.name = name
@@ -42,11 +52,17 @@ package struct CompiledPolicy: Sendable, Equatable {
         self.workspaceMode = workspaceMode
         self.workspaceRoots = workspaceRoots
         self.executeWritten = executeWritten
+        self.executePaths = executePaths
+        self.libraryPaths = libraryPaths
+        self.writeExecuteMemory = writeExecuteMemory
         self.loopback = loopback
         self.syscallsAllowed = syscallsAllowed
         self.syscallsDenied = syscallsDenied
         self.maximum = maximum
     }
+
+    /// Whether files that the command writes can be executed.
+    package var executesWritten: Bool { executeWritten && executePaths == nil }
 
     func encode(to writer: inout BinaryWriter) {
         writer.put(name)
@@ -57,6 +73,9 @@ package struct CompiledPolicy: Sendable, Equatable {
         writer.put(workspaceMode.rawValue)
         writer.put(workspaceRoots)
         writer.put(executeWritten)
+        Self.put(executePaths, to: &writer)
+        Self.put(libraryPaths, to: &writer)
+        writer.put(writeExecuteMemory)
         writer.put(loopback)
         writer.put(syscallsAllowed)
         writer.put(syscallsDenied)
@@ -73,10 +92,24 @@ package struct CompiledPolicy: Sendable, Equatable {
         workspaceMode = mode
         workspaceRoots = try reader.strings("workspace roots", maximumCount: 64)
         executeWritten = try reader.bool("execute")
+        executePaths = try Self.strings("programs", from: &reader)
+        libraryPaths = try Self.strings("library directories", from: &reader)
+        writeExecuteMemory = try reader.bool("writable and executable memory")
         loopback = try reader.bool("loopback")
         syscallsAllowed = try reader.strings("allowed system calls", maximumCount: 512, maximumBytes: 64)
         syscallsDenied = try reader.strings("denied system calls", maximumCount: 512, maximumBytes: 64)
         maximum = try LaunchLimits(from: &reader)
+    }
+
+    private static func put(_ strings: [String]?, to writer: inout BinaryWriter) {
+        writer.put(strings != nil)
+        writer.put(strings ?? [])
+    }
+
+    private static func strings(_ what: String, from reader: inout BinaryReader) throws(PlanError) -> [String]? {
+        let isPresent = try reader.bool(what)
+        let strings = try reader.strings(what, maximumCount: 256)
+        return isPresent ? strings : nil
     }
 }
 

@@ -15,10 +15,13 @@ package struct LaunchRequest: Sendable, Equatable {
     package var limits: LaunchLimits
     /// The three descriptors are one terminal, which becomes the controlling one.
     package var terminal: Bool
+    /// Run the launcher's own probe instead of a program. Such a request says nothing but its policy: the launcher takes
+    /// arguments, environment and limits from the policy that it holds, and refuses one that names any.
+    package var probe: Bool
 
     package init(
         run: UInt64, policy: String, client: UInt32, workspace: String?, cwd: String, argv: [String],
-        environment: [String], limits: LaunchLimits, terminal: Bool
+        environment: [String], limits: LaunchLimits, terminal: Bool, probe: Bool = false
     ) {
         self.run = run
         self.policy = policy
@@ -29,6 +32,14 @@ package struct LaunchRequest: Sendable, Equatable {
         self.environment = environment
         self.limits = limits
         self.terminal = terminal
+        self.probe = probe
+    }
+
+    /// A probe of a policy.
+    package static func probe(run: UInt64, policy: CompiledPolicy) -> LaunchRequest {
+        LaunchRequest(
+            run: run, policy: policy.name, client: ProbePlan.client, workspace: nil, cwd: "", argv: [], environment: [],
+            limits: policy.maximum, terminal: false, probe: true)
     }
 
     /// How many arguments and variables a request may have in all.
@@ -50,6 +61,7 @@ package struct LaunchRequest: Sendable, Equatable {
         writer.put(environment)
         limits.encode(to: &writer)
         writer.put(terminal)
+        writer.put(probe)
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
@@ -66,7 +78,8 @@ package struct LaunchRequest: Sendable, Equatable {
             "environment", maximumCount: Self.maximumStrings, maximumBytes: Self.maximumStringLength)
         limits = try LaunchLimits(from: &reader)
         terminal = try reader.bool("terminal")
-        guard !argv.isEmpty else { throw .badValue("argv") }
+        probe = try reader.bool("probe")
+        guard probe || !argv.isEmpty else { throw .badValue("argv") }
         let bytes = argv.reduce(0) { $0 + $1.utf8.count + 1 } + environment.reduce(0) { $0 + $1.utf8.count + 1 }
         guard argv.count + environment.count <= Self.maximumStrings, bytes <= Self.maximumStringBytes else {
             throw .tooLarge("argv and environment")

@@ -22,8 +22,10 @@ package enum LaunchStage: UInt16, Sendable, CaseIterable {
     case attach
     case handOver
     case slots
+    case audit
     // sandbox-init as pid 1.
     case initReceive = 100
+    case initMemoryFiles
     case initIdentity
     case initCgroupNamespace
     case initHostname
@@ -35,12 +37,14 @@ package enum LaunchStage: UInt16, Sendable, CaseIterable {
     case maskProc
     case mountWorkspace
     case commandFork
+    case initListener
     // The command's process before it executes.
     case commandSession
     case commandTerminal
     case commandCapabilities
     case commandIdentity
     case commandNoNewPrivileges
+    case commandMemory
     case commandLandlock
     case commandSeccomp
     case commandReceive

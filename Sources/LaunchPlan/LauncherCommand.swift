@@ -4,10 +4,11 @@
 ///
 ///     policy(P)            -> policyReady, or policyRefused; only before `seal`
 ///     trust + socket       -> nothing; only before `seal`
+///     audit                -> auditing, or auditRefused; only before `seal` and before any policy
 ///     seal                 -> sealed
 ///     admit(C) + socket    -> nothing; the peer is read from the socket by the launcher itself
 ///     dismiss(C)           -> nothing
-///     launch(R) + 3 fds    -> started then finished, or failed
+///     launch(R) + 3 fds    -> started then finished, or failed; a probe's R has no client
 ///     signal(N, S)         -> nothing
 ///     kill(N)              -> nothing; finished comes as always
 ///     sample(N)            -> sampled, unless the run is over
@@ -16,6 +17,8 @@ package enum LauncherCommand: Sendable, Equatable {
     /// With one descriptor: the socket that is bound for listening, or the one connection that is served. No client that
     /// came another way is admitted.
     case trust
+    /// Take Landlock's refusals from the host's audit messages.
+    case audit
     case seal
     /// With one descriptor: the client's connected socket. The launcher reads its peer's uid, gid and groups and
     /// closes it.
@@ -42,6 +45,8 @@ package enum LauncherCommand: Sendable, Equatable {
             writer.put(UInt8(2))
         case .trust:
             writer.put(UInt8(9))
+        case .audit:
+            writer.put(UInt8(10))
         case .admit(let client):
             writer.put(UInt8(3))
             writer.put(client)
@@ -78,6 +83,7 @@ package enum LauncherCommand: Sendable, Equatable {
         case 7: self = .kill(run: try reader.integer())
         case 8: self = .sample(run: try reader.integer())
         case 9: self = .trust
+        case 10: self = .audit
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()

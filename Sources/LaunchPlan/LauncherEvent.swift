@@ -2,6 +2,8 @@
 package enum LauncherEvent: Sendable, Equatable {
     case policyReady(name: String)
     case policyRefused(name: String, failure: LaunchFailure)
+    case auditing
+    case auditRefused(failure: LaunchFailure)
     /// `limits`: what resource control the host gave, "cgroup v1" or "cgroup v2", for logs.
     case sealed(limits: String)
     /// The command was executed at `at` (CLOCK_MONOTONIC, nanoseconds).
@@ -12,7 +14,7 @@ package enum LauncherEvent: Sendable, Equatable {
     case finished(run: UInt64, report: RunReport)
     case sampled(run: UInt64, usage: TreeUsage)
 
-    package static let maximumBytes = 16 << 10
+    package static let maximumBytes = 32 << 10
 
     package var encoded: [UInt8] {
         var writer = BinaryWriter()
@@ -23,6 +25,10 @@ package enum LauncherEvent: Sendable, Equatable {
         case .policyRefused(let name, let failure):
             writer.put(UInt8(2))
             writer.put(name)
+            failure.encode(to: &writer)
+        case .auditing: writer.put(UInt8(8))
+        case .auditRefused(let failure):
+            writer.put(UInt8(9))
             failure.encode(to: &writer)
         case .sealed(let limits):
             writer.put(UInt8(3))
@@ -59,6 +65,8 @@ package enum LauncherEvent: Sendable, Equatable {
         case 5: self = .failed(run: try reader.integer(), failure: try LaunchFailure(from: &reader))
         case 6: self = .finished(run: try reader.integer(), report: try RunReport(from: &reader))
         case 7: self = .sampled(run: try reader.integer(), usage: try TreeUsage(from: &reader))
+        case 8: self = .auditing
+        case 9: self = .auditRefused(failure: try LaunchFailure(from: &reader))
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()
@@ -72,11 +80,14 @@ package struct LaunchFailure: Error, Sendable, Equatable {
     package var errno: Int32
     /// The object, and for a refusal the reason: "/srv/build", "limit memory is wider than the policy's".
     package var subject: String
+    /// What the sandbox refused before.
+    package var denials: [KernelDenial]
 
-    package init(_ stage: LaunchStage, errno: Int32 = 0, _ subject: String = "") {
+    package init(_ stage: LaunchStage, errno: Int32 = 0, _ subject: String = "", denials: [KernelDenial] = []) {
         self.stage = stage
         self.errno = errno
         self.subject = subject
+        self.denials = denials
     }
 
     /// A program's name may have 128 KiB. Whoever reads events takes no more than `LauncherEvent.maximumBytes`.
@@ -85,14 +96,25 @@ package struct LaunchFailure: Error, Sendable, Equatable {
     func encode(to writer: inout BinaryWriter) {
         writer.put(stage.rawValue)
         writer.put(errno)
-        writer.put(String(decoding: subject.utf8.prefix(Self.maximumSubjectBytes), as: UTF8.self))
+        writer.put(raw: Self.cut(subject))
+        KernelDenial.encode(denials, to: &writer)
+    }
+
+    /// At a character's end, so that it reads back as what was written.
+    private static func cut(_ subject: String) -> [UInt8] {
+        let bytes = Array(subject.utf8)
+        guard bytes.count > maximumSubjectBytes else { return bytes }
+        var end = maximumSubjectBytes
+        while bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        return Array(bytes[..<end])
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
         guard let stage = LaunchStage(rawValue: try reader.integer()) else { throw .badValue("stage") }
         self.stage = stage
         errno = try reader.integer()
-        subject = try reader.string("subject", maximum: 8192)
+        subject = try reader.string("subject", maximum: Self.maximumSubjectBytes)
+        denials = try KernelDenial.list(from: &reader)
     }
 }
 
@@ -110,8 +132,12 @@ package struct RunReport: Sendable, Equatable {
     package var startedAt: UInt64
     package var endedAt: UInt64
     package var usage: TreeUsage
+    package var denials: [KernelDenial]
 
-    package init(ending: Ending, startedAt: UInt64, endedAt: UInt64, usage: TreeUsage) {
+    package init(
+        ending: Ending, startedAt: UInt64, endedAt: UInt64, usage: TreeUsage, denials: [KernelDenial] = []
+    ) {
+        self.denials = denials
         self.ending = ending
         self.startedAt = startedAt
         self.endedAt = endedAt
@@ -133,6 +159,7 @@ package struct RunReport: Sendable, Equatable {
         writer.put(startedAt)
         writer.put(endedAt)
         usage.encode(to: &writer)
+        KernelDenial.encode(denials, to: &writer)
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
@@ -147,6 +174,7 @@ package struct RunReport: Sendable, Equatable {
         startedAt = try reader.integer()
         endedAt = try reader.integer()
         usage = try TreeUsage(from: &reader)
+        denials = try KernelDenial.list(from: &reader)
     }
 }
 

@@ -203,7 +203,9 @@ extension Connection {
             run(on: channel)?.accept(id: id, inputCredit: stdinWindow)
         case .started(let channel): run(on: channel)?.takeStarted()
         case .result(let channel, let result): endSlot(channel, .result(result), message)
-        case .runs(let channel, _), .killed(let channel, _): endSlot(channel, nil, message)
+        case .runs(let channel, _), .killed(let channel, _), .policies(let channel, _), .policy(let channel, _),
+            .verified(let channel, _):
+            endSlot(channel, nil, message)
         case .error(nil, let error): fail(error)
         case .error(let channel?, let error): endSlot(channel, .failure(error), message)
         }

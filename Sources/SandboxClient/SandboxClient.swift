@@ -122,6 +122,44 @@ extension SandboxClient {
         }
     }
 
+    /// The policies that the caller may use: all of the service's for root.
+    public func policies() async throws -> [PolicySummary] {
+        try requirePolicyMessages()
+        guard case .policies(_, let policies) = try await connection.ask({ .policies(channel: $0) }) else {
+            throw ServiceError(.protocolViolation, "sandboxd answered policies with something else")
+        }
+        return policies
+    }
+
+    /// Probes the confinement of a policy, or of all of them, anew: what each probe found.
+    ///
+    /// - Parameter allChecks: for one policy, also the checks that held.
+    public func verify(policy: String? = nil, allChecks: Bool = false) async throws -> [PolicyVerification] {
+        guard server.capabilities.contains(WireCapability.verify) else {
+            throw ServiceError(.invalidRequest, "\(server.server) cannot verify policies: it is older than this client")
+        }
+        let message = try await connection.ask { .verify(channel: $0, policy: policy, allChecks: allChecks) }
+        guard case .verified(_, let policies) = message else {
+            throw ServiceError(.protocolViolation, "sandboxd answered verify with something else")
+        }
+        return policies
+    }
+
+    /// One of them, with all that holds in it as `effective`.
+    public func policy(_ name: String) async throws -> PolicySummary {
+        try requirePolicyMessages()
+        guard case .policy(_, let policy) = try await connection.ask({ .policy(channel: $0, name: name) }) else {
+            throw ServiceError(.protocolViolation, "sandboxd answered policy with something else")
+        }
+        return policy
+    }
+
+    private func requirePolicyMessages() throws(ServiceError) {
+        guard server.capabilities.contains(WireCapability.policies) else {
+            throw ServiceError(.invalidRequest, "this sandboxd is too old to be asked for its policies")
+        }
+    }
+
     private static func collect(_ run: Run, captureBytes: Int) async throws -> RunOutput {
         var output = Capture(maximumBytes: captureBytes)
         var errors = Capture(maximumBytes: captureBytes)

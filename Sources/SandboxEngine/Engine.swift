@@ -26,6 +26,8 @@ package struct EngineLimits: Sendable {
     /// One user's share of both: the others are served whatever one does.
     package var runsPerUser = 256
     package var connectionsPerUser = 64
+    /// How long a policy's probe may take.
+    package var probeNanoseconds = ProbeRun.deadline
 
     package init() {}
 }
@@ -38,7 +40,11 @@ package final class Engine {
     let monitor: ReadinessMonitor
     let log: Logger
     private let limits: EngineLimits
-    private var runs: [UInt64: Run] = [:]
+    var runs: [UInt64: Run] = [:]
+    /// Runs that wait for their policy's probe.
+    var held: [UInt64: HeldLaunch] = [:]
+    /// Which policies are served, and why the others are not.
+    package let verifier: PolicyVerifier
     private var numbers: [String: UInt64] = [:]
     private var clients: [UInt32: Client] = [:]
     private var nextRun: UInt64 = 1
@@ -61,6 +67,9 @@ package final class Engine {
         self.limits = limits
         self.log = log
         monitor = try ReadinessMonitor(loop: loop)
+        verifier = PolicyVerifier(
+            policies: policies, loop: loop, launcher: launcher, monitor: monitor, log: log,
+            deadline: limits.probeNanoseconds)
         for name in policies.names { compiled[name] = policies[name]?.compiled() }
         launcher.onEvent = { [weak self] event in self?.received(event) }
         launcher.onEnd = { [weak self] reason in self?.launcherEnded(reason) }
@@ -129,22 +138,20 @@ package final class Engine {
         try RequestValidation.check(request)
         let name = request.policy ?? "default"
         guard let policy = policies[name], let maximum = compiled[name]?.maximum else {
-            let names = policies.names.sorted().joined(separator: ", ")
-            throw ServiceError(.unknownPolicy, "no policy '\(name.shown)'; there are \(names)")
+            throw unknownPolicy(name, for: client)
         }
-        let inForce = try policy.narrowed(by: request.limits)
         let id = runIdentifier()
+        // First of all: whoever may not use a policy learns nothing of it.
+        if let denial = policy.refusal(client.peer) {
+            return .denied(refused(by: denial, id: id, policy: name, limits: Limits(), client))
+        }
+        if let refusal = verifier.refusal(of: name) { throw refusal }
+        let inForce = try policy.narrowed(by: request.limits)
         var environment: [String]
         switch judge(request, policy) {
         case .success(let allowed): environment = allowed
         case .failure(let refusal):
-            let denial = refusal.denial
-            log.info("denied", metadata: ["run": "\(id)", "policy": "\(name)", "uid": "\(client.peer.uid)"])
-            let message = "policy '\(name)' (\(denial.rule)) refused \(denial.subject.shown)"
-            return .denied(
-                RunResult(
-                    id: id, policy: name, outcome: Outcome(reason: .denied, message: message), limits: inForce,
-                    denials: [denial]))
+            return .denied(refused(by: refusal.denial, id: id, policy: name, limits: inForce, client))
         }
         // A terminal that nobody has described would be a dumb one; this is what nearly every emulator understands.
         if request.terminal != nil, !environment.contains(where: { $0.hasPrefix("TERM=") }) {
@@ -157,11 +164,22 @@ package final class Engine {
             limits: LaunchLimits(inForce, maximum: maximum), terminal: request.terminal != nil)
         nextRun += 1
         return .running(
-            try launch(plan, request, inForce, id: id, channel, window, client, owner, arrivedAt: arrivedAt))
+            try launch(plan, request, policy, inForce, id: id, channel, window, client, owner, arrivedAt: arrivedAt))
+    }
+
+    private func refused(
+        by denial: Denial, id: String, policy: String, limits: Limits, _ client: Client
+    ) -> RunResult {
+        log.info("denied", metadata: ["run": "\(id)", "policy": "\(policy)", "uid": "\(client.peer.uid)"])
+        let message = "policy '\(policy)' (\(denial.rule)) refused \(denial.subject.shown)"
+        return RunResult(
+            id: id, policy: policy, outcome: Outcome(reason: .denied, message: message), limits: limits,
+            denials: [denial])
     }
 
     private func launch(
-        _ plan: LaunchRequest, _ request: RunRequest, _ inForce: Limits, id: String, _ channel: UInt32,
+        _ plan: LaunchRequest, _ request: RunRequest, _ policy: Policy, _ inForce: Limits, id: String,
+        _ channel: UInt32,
         _ window: UInt32?, _ client: Client, _ owner: any RunOwner, arrivedAt: UInt64
     ) throws(ServiceError) -> Run {
         let streams: RunStreams
@@ -172,14 +190,15 @@ package final class Engine {
             throw ServiceError(.overloaded, "\(error)", category: .temporary, retryAfterMilliseconds: 100)
         }
         let run = Run(
-            id: id, number: plan.run, channel: channel, client: client, plan: plan, limits: inForce, window: window,
+            id: id, number: plan.run, channel: channel, client: client, plan: plan, policy: policy,
+            limits: inForce, window: window,
             arrivedAt: arrivedAt, streams: streams, owner: owner, engine: self)
         run.onEnd = { [weak self, unowned run] verdict in self?.ended(run, verdict) }
+        run.onKill = { [weak self] in self?.kill(plan.run) }
         runs[plan.run] = run
         numbers[id] = plan.run
         client.runs += 1
-        launcher.send(.launch(plan), descriptors: descriptors)
-        run.wasSent()
+        send(run, HeldLaunch(plan: plan, descriptors: descriptors))
         return run
     }
 
@@ -246,8 +265,10 @@ package final class Engine {
     /// Takes no more runs and cancels those that are alive; `onDrained` follows.
     package func drain() {
         isDraining = true
+        let wasIdle = runs.isEmpty
         for run in runs.values { run.cancel() }
-        if runs.isEmpty { onDrained() }
+        verifier.stop("sandboxd is stopping")
+        if wasIdle { onDrained() }
     }
 
     /// Lets go of the launcher and of the watching thread.
@@ -257,12 +278,13 @@ package final class Engine {
     }
 
     private func received(_ event: LauncherEvent) {
+        if let run = event.run, verifier.handle(event, run: run) { return }
         switch event {
         case .started(let number, let at): runs[number]?.handle(.started(at: at))
         case .failed(let number, let failure): runs[number]?.handle(.launchFailed(failure))
         case .finished(let number, let report): runs[number]?.handle(.exited(report))
         case .sampled(let number, let usage): runs[number]?.handle(.sampled(usage))
-        case .policyReady, .policyRefused, .sealed:
+        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed:
             log.warning("the launcher answered what was not asked")
         }
     }
@@ -271,12 +293,14 @@ package final class Engine {
         log.critical("\(reason.shown)")
         isDraining = true
         for run in runs.values { run.handle(.launcherGone) }
+        verifier.stop(reason)
         onLauncherGone()
     }
 
     private func ended(_ run: Run, _ verdict: RunMachine.Verdict) {
         runs[run.number] = nil
         numbers[run.id] = nil
+        if let launch = held.removeValue(forKey: run.number) { launch.close() }
         run.client.runs -= 1
         dismissIfDone(run.client)
         var metadata: Logger.Metadata = [
@@ -288,6 +312,7 @@ package final class Engine {
             metadata["reason"] = "not_started"
             metadata["stage"] = "\(failure.stage.name)"
             metadata["errno"] = "\(errnoName(failure.errno))"
+        case .refused(let error): metadata["reason"] = "\(error.code.rawValue)"
         }
         log.info("ended", metadata: metadata)
         if isDraining, runs.isEmpty { onDrained() }

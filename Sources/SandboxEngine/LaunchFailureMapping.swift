@@ -32,6 +32,11 @@ extension ServiceError {
             self = error(.workspaceDenied, "failed to open workspace \(workspace): \(name)")
         case (.workspaceAccess, _):
             self = error(.workspaceDenied, "the caller may not use workspace \(workspace)\(failure.reason)")
+        case (.workspaceRoots, ENOENT):
+            self = error(
+                .workspaceDenied,
+                "workspace \(workspace) is outside the roots of policy '\(request.policy)' that were there when sandboxd started; not there: \(failure.subject.shown)"
+            )
         case (.workspaceRoots, _):
             self = error(
                 .workspaceDenied,
@@ -82,7 +87,9 @@ extension LaunchStage {
         case .attach: "attach the sandbox"
         case .handOver: "hand the run over to the sandbox"
         case .slots: "find a free slot"
+        case .audit: "listen to Landlock's audit messages"
         case .initReceive: "receive the plan in the sandbox"
+        case .initMemoryFiles: "forbid executable files in memory"
         case .initIdentity: "take the sandbox's identity"
         case .initCgroupNamespace: "create the cgroup namespace"
         case .initHostname: "set the host name"
@@ -94,11 +101,13 @@ extension LaunchStage {
         case .maskProc: "cover parts of /proc"
         case .mountWorkspace: "mount the workspace"
         case .commandFork: "fork the command's process"
+        case .initListener: "listen to the system call filter"
         case .commandSession: "create the command's session"
         case .commandTerminal: "set the controlling terminal"
         case .commandCapabilities: "drop the command's capabilities"
         case .commandIdentity: "take the command's identity"
         case .commandNoNewPrivileges: "set no_new_privs"
+        case .commandMemory: "forbid writable and executable memory"
         case .commandLandlock: "enforce Landlock"
         case .commandSeccomp: "install the system call filter"
         case .commandReceive: "receive the request in the sandbox"

@@ -1,4 +1,5 @@
 import LaunchPlan
+import LinuxSystem
 package import SandboxModel
 
 /// What no policy need be asked for: whether a request says something that a command can be started with.
@@ -77,8 +78,7 @@ package enum RequestValidation {
         guard path.utf8.count < maximumPathBytes else {
             throw ServiceError(.invalidRequest, "workspace is longer than \(maximumPathBytes - 1) bytes")
         }
-        let components = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-        guard !components.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." }) else {
+        guard PathText.isPlain(path, single: true) else {
             throw ServiceError(.invalidRequest, "workspace \(shown) has an empty, '.' or '..' component")
         }
     }

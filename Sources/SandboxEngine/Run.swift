@@ -4,6 +4,7 @@ import LinuxSystem
 import Logging
 package import NIOCore
 package import SandboxModel
+import SandboxPolicy
 
 /// Which of a command's outputs.
 package enum OutputKind: Sendable, Hashable, CaseIterable {
@@ -33,6 +34,7 @@ package final class Run {
     let number: UInt64
     let client: Client
     let plan: LaunchRequest
+    let policy: Policy
     let limits: Limits
     let arrivedAt: UInt64
     private let loop: any EventLoop
@@ -40,6 +42,8 @@ package final class Run {
     private(set) weak var owner: (any RunOwner)?
     /// Called once, with the end, before the owner hears of it: the engine forgets the run.
     var onEnd: (RunMachine.Verdict) -> Void = { _ in }
+    /// Ends the whole tree, or what has not become one yet.
+    var onKill: () -> Void = {}
 
     private(set) var machine: RunMachine
     private var streams: RunStreams
@@ -53,14 +57,15 @@ package final class Run {
     private var discards = false
 
     init(
-        id: String, number: UInt64, channel: UInt32, client: Client, plan: LaunchRequest, limits: Limits,
-        window: UInt32?, arrivedAt: UInt64, streams: RunStreams, owner: any RunOwner, engine: Engine
+        id: String, number: UInt64, channel: UInt32, client: Client, plan: LaunchRequest, policy: Policy,
+        limits: Limits, window: UInt32?, arrivedAt: UInt64, streams: RunStreams, owner: any RunOwner, engine: Engine
     ) {
         self.id = id
         self.number = number
         self.channel = channel
         self.client = client
         self.plan = plan
+        self.policy = policy
         self.limits = limits
         self.arrivedAt = arrivedAt
         self.streams = streams
@@ -146,7 +151,7 @@ package final class Run {
             owner?.runStarted(channel: channel)
             streams.stdout?.start()
             streams.stderr?.start()
-        case .kill: launcher.send(.kill(run: number))
+        case .kill: onKill()
         case .sample: launcher.send(.sample(run: number))
         case .arm(let clock, let at):
             timers[clock] = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(min(at, .max / 4))) {
@@ -165,9 +170,24 @@ package final class Run {
         case .ended(let outcome, let report):
             owner?.runEnded(channel: channel, .success(result(outcome, report)))
         case .notStarted(let failure):
-            owner?.runEnded(channel: channel, .failure(ServiceError(failure, request: plan)))
+            owner?.runEnded(channel: channel, end(failure))
+        case .refused(let error): owner?.runEnded(channel: channel, .failure(error))
         }
         owner = nil
+    }
+
+    /// A command that the sandbox would not execute was denied; all else that fails before the start is an error.
+    private func end(_ failure: LaunchFailure) -> Result<RunResult, ServiceError> {
+        guard failure.stage == .commandExecute, failure.errno == EACCES,
+            failure.denials.contains(where: { $0.kind == .execution })
+        else { return .failure(ServiceError(failure, request: plan)) }
+        let denials = failure.denials.map(policy.denial)
+        let refused = denials.last { $0.kind == .exec }
+        let message = "policy '\(plan.policy)' (\(refused?.rule ?? "")) refused to execute \(refused?.subject ?? "")"
+        return .success(
+            RunResult(
+                id: id, policy: plan.policy, outcome: Outcome(reason: .denied, message: message), limits: limits,
+                denials: denials))
     }
 
     private func result(_ outcome: Outcome, _ report: RunReport?) -> RunResult {
@@ -180,7 +200,8 @@ package final class Run {
         usage.startMilliseconds = startedAt.map { sentAt.fractionalMilliseconds(until: $0) }
         let hits = report.map { LimitHit.list($0.usage, limits: limits) } ?? []
         return RunResult(
-            id: id, policy: plan.policy, outcome: outcome, usage: usage, limits: limits, limitsHit: hits)
+            id: id, policy: plan.policy, outcome: outcome, usage: usage, limits: limits, limitsHit: hits,
+            denials: report?.denials.map(policy.denial) ?? [])
     }
 
     // MARK: - Streams

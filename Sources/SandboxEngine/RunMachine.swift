@@ -23,6 +23,8 @@ package struct RunMachine: Sendable {
         case started(at: UInt64)
         /// The launcher could not start it; nothing of it is left.
         case launchFailed(LaunchFailure)
+        /// Its policy is not served after all; the launcher has not been asked.
+        case refused(ServiceError)
         /// The whole tree is gone. Its output may still be in the pipes.
         case exited(RunReport)
         /// The command wrote something.
@@ -53,6 +55,7 @@ package struct RunMachine: Sendable {
     package enum Verdict: Sendable, Equatable {
         case ended(Outcome, RunReport?)
         case notStarted(LaunchFailure)
+        case refused(ServiceError)
     }
 
     /// Why sandboxd ended a run, and when it decided so.
@@ -122,6 +125,7 @@ package struct RunMachine: Sendable {
             lastOutput = at
             return [.announce] + firstTimers(startedAt: at)
         case .launchFailed(let failure): return finish(.notStarted(failure))
+        case .refused(let error): return finish(.refused(error))
         case .exited(let report): return drain(report, decision: nil)
         case .outputOverflow(let observed): return overflow(observed, now: now)
         case .cancel: return end(Decision(reason: .cancelled, at: now))
@@ -149,14 +153,14 @@ package struct RunMachine: Sendable {
         case .clientGone: return leave(now: now)
         case .launchFailed(let failure): return finish(.notStarted(failure))
         case .launcherGone: return lose()
-        case .started, .drained, .timer(.launcher): return []
+        case .started, .refused, .drained, .timer(.launcher): return []
         }
     }
 
     private mutating func whileEnding(_ event: Event, decision: Decision) -> [Action] {
         switch event {
         case .exited(let report): return drain(report, decision: decision)
-        case .launchFailed: return finish(.ended(Outcome(decision), nil))
+        case .launchFailed, .refused: return finish(.ended(Outcome(decision), nil))
         case .launcherGone: return lose()
         case .clientGone:
             clientLeft = true
@@ -179,7 +183,7 @@ package struct RunMachine: Sendable {
         case .clientGone:
             clientLeft = true
             return drain(report, decision: decision)
-        case .started, .launchFailed, .exited, .output, .timer, .sampled, .cancel, .launcherGone: return []
+        case .started, .launchFailed, .refused, .exited, .output, .timer, .sampled, .cancel, .launcherGone: return []
         }
     }
 

@@ -147,17 +147,22 @@ public struct LimitHit: Codable, Sendable, Equatable {
 public struct Denial: Codable, Sendable, Equatable {
     public enum Kind: String, Codable, Sendable {
         case exec, path, syscall, network, command, environment
+        /// The policy is not for this caller.
+        case tenant
     }
 
     public var kind: Kind
-    /// `file:line` of the rule.
+    /// `file:line` of the rule; "base list" for what no policy file says; "sandbox" where the rule is not known.
     public var rule: String
     /// What was asked.
     public var subject: String
     /// What to do instead, in one sentence.
     public var hint: String?
+    /// How often it was refused while the command ran; at least, where it was killed before that was told.
+    public var count: UInt64?
 
-    public init(kind: Kind, rule: String, subject: String, hint: String? = nil) {
+    public init(kind: Kind, rule: String, subject: String, hint: String? = nil, count: UInt64? = nil) {
+        self.count = count
         self.kind = kind
         self.rule = rule
         self.subject = subject

@@ -71,6 +71,8 @@ extension ServiceError.Code {
     public static let overloaded = Self("overloaded")
     /// The daemon is stopping.
     public static let draining = Self("draining")
+    /// The probe of this policy found that its confinement does not hold (permanent), or could not be run (temporary).
+    public static let policyNotVerified = Self("policy_not_verified")
     /// The launcher is gone; the daemon ends and is restarted.
     public static let launcherGone = Self("launcher_gone")
     /// Nothing answers at the socket, or the connection broke.

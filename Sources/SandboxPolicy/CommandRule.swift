@@ -1,25 +1,54 @@
-package import SandboxModel
+import ShellSyntax
 
-/// One rule over a command's argv, from `commands.allow` or `commands.deny`.
+/// One rule over a command, from `commands.allow` or `commands.deny`.
 struct CommandRule: Sendable, Hashable {
-    /// A name, matched with the last component of argv[0], or an absolute path, matched with argv[0] itself.
+    /// A name, matched with the last component of the command's first word, or an absolute path, matched with the word
+    /// itself.
     var program: Glob
     /// Each must match at least one argument, in any order.
     var arguments: [Glob]
+    /// In place of both.
+    var check: CommandCheck?
     var reason: String?
     var hint: String?
     var location: SourceLocation
 
     /// Whether the two match the same commands; what they say about it does not count.
     func matchesSame(as other: CommandRule) -> Bool {
-        program == other.program && Set(arguments) == Set(other.arguments)
+        program == other.program && Set(arguments) == Set(other.arguments) && check == other.check
     }
 
-    /// - Parameter lenient: for deny rules, where matching one spelling of a path more is the safe side.
-    func matches(_ argv: [String], lenient: Bool) -> Bool {
-        guard let program = argv.first, matchesProgram(program, lenient: lenient) else { return false }
-        let given = argv.dropFirst()
+    /// For `allow`: only what is known counts, and paths only as they are spelt.
+    func allows(_ words: [ShellValue]) -> Bool {
+        guard check == nil, let name = words.first?.literal, matchesProgram(name, lenient: false) else { return false }
+        let given = words.dropFirst().compactMap(\.literal)
         return arguments.allSatisfy { pattern in given.contains { pattern.matches($0) } }
+    }
+
+    /// For `deny`, without `check`: one spelling of a path more is the safe side.
+    func denies(_ words: [ShellValue]) -> Match {
+        guard let first = words.first else { return .no }
+        guard let name = first.literal else {
+            return first.mayMatch(program, lastComponent: !program.pattern.hasPrefix("/")) ? .maybe : .no
+        }
+        guard matchesProgram(name, lenient: true) else { return .no }
+        var result = Match.yes
+        for pattern in arguments {
+            var found = Match.no
+            for word in words.dropFirst() {
+                if let text = word.pattern, pattern.matches(text) {
+                    found = .yes
+                    break
+                }
+                if word.pattern == nil, word.mayMatch(pattern) { found = .maybe }
+            }
+            switch found {
+            case .no: return .no
+            case .maybe: result = .maybe
+            case .yes: break
+            }
+        }
+        return result
     }
 
     private func matchesProgram(_ given: String, lenient: Bool) -> Bool {
@@ -34,40 +63,36 @@ struct CommandRule: Sendable, Hashable {
     }
 }
 
-extension Policy {
-    /// Whether the policy's rules let a command start: `deny` first, then `allow`.
-    ///
-    /// For early, explained answers only. What a command may really do, the kernel decides.
-    package func judge(argv: [String]) -> CommandVerdict {
-        let subject = Subject.describe(argv)
-        if let rule = rules(.deny)?.first(where: { $0.matches(argv, lenient: true) }) {
-            let parts = [rule.reason, rule.hint].compactMap { $0 }
-            let hint = parts.isEmpty ? "policy \(name) denies this command" : parts.joined(separator: "; ")
-            return .denied(
-                Denial(kind: .command, rule: rule.location.description, subject: subject, hint: hint))
+extension ShellValue {
+    /// The known text at the beginning, up to what is not known.
+    var prefix: String {
+        var text = ""
+        for segment in segments {
+            guard case .text(let piece) = segment else { break }
+            text += piece
         }
-        guard let allowed = rules(.allow) else { return .allowed(rule: nil) }
-        if let rule = allowed.first(where: { $0.matches(argv, lenient: false) }) {
-            return .allowed(rule: rule.location)
-        }
-        let place = origin(of: PolicyKey.allow.rawValue)?.description ?? ""
-        return .denied(Denial(kind: .command, rule: place, subject: subject, hint: hintForAllowed(allowed)))
+        return text
     }
 
-    private func hintForAllowed(_ rules: [CommandRule]) -> String {
-        if rules.isEmpty { return "policy \(name) allows no command at all; ask for another policy" }
-        var programs: [String] = []
-        for rule in rules where !programs.contains(rule.program.pattern) { programs.append(rule.program.pattern) }
-        let shown = programs.prefix(12).joined(separator: ", ")
-        return "policy \(name) allows only \(shown)\(programs.count > 12 ? " and others" : "")"
+    private var suffix: String {
+        var text = ""
+        for segment in segments.reversed() {
+            guard case .text(let piece) = segment else { break }
+            text = piece + text
+        }
+        return text
     }
-}
 
-/// What the rules say about a command.
-package enum CommandVerdict: Sendable, Equatable {
-    /// With the rule that allows it, or `nil` where no rule was needed.
-    case allowed(rule: SourceLocation?)
-    case denied(Denial)
+    /// Whether this may turn into something that the pattern matches: what is known at both ends decides.
+    func mayMatch(_ glob: Glob, lastComponent: Bool = false) -> Bool {
+        var start = prefix
+        if lastComponent, let slash = start.lastIndex(of: "/") { start = String(start[start.index(after: slash)...]) }
+        let wanted = String(glob.pattern.prefix { $0 != "*" })
+        let wantedEnd = glob.isLiteral ? wanted : String(glob.pattern.reversed().prefix { $0 != "*" }.reversed())
+        let end = suffix
+        let startFits = start.hasPrefix(wanted) || wanted.hasPrefix(start)
+        return startFits && (end.hasSuffix(wantedEnd) || wantedEnd.hasSuffix(end) || lastComponent && end.contains("/"))
+    }
 }
 
 /// What was asked, fit for a log line and a terminal.
@@ -87,6 +112,24 @@ enum Subject {
             }
         }
         return text
+    }
+
+    /// What is not known is shown as `$?`.
+    static func describe(_ found: FoundCommand) -> String {
+        let words = found.words.prefix(maximum).map { value in
+            value.segments.map { segment in
+                switch segment {
+                case .text(let text), .glob(let text): text
+                case .home: "~"
+                case .unknown: "$?"
+                }
+            }.joined()
+        }
+        let redirections = found.redirections.prefix(8).filter {
+            $0.operator != .document && $0.operator != .documentStripped
+        }
+        .map { "\($0.operator.rawValue) \($0.target.pattern ?? "$?")" }
+        return describe(found.assignments.prefix(8).map { "\($0.name)=..." } + words + redirections)
     }
 
     private static func escape(_ scalar: Unicode.Scalar) -> String {

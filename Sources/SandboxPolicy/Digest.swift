@@ -17,9 +17,10 @@ enum Digest {
     private static func saysNothing(_ setting: Setting, of key: PolicyKey) -> Bool {
         switch setting {
         case .amount: false
-        case .word(let word): word == "none" || word == "native"
+        case .word(let word): word == "none" || word == "native" || (key == .undecided && word == "deny")
         case .flag(let flag): !flag
-        case .list(let items): items.isEmpty
+        // Without these keys more is allowed than with an empty list.
+        case .list(let items): items.isEmpty && ![.programs, .libraries, .tenantUsers, .tenantGroups].contains(key)
         case .variables(let variables): variables.isEmpty
         // No `allow` is everything, an empty one is nothing.
         case .rules(let rules): rules.isEmpty && key == .deny
@@ -44,6 +45,7 @@ enum Digest {
             for rule in rules {
                 parts += [rule.program.pattern, "\(rule.arguments.count)"]
                 parts += rule.arguments.map(\.pattern)
+                parts.append(rule.check?.rawValue ?? "")
                 parts += [rule.reason ?? "", rule.hint ?? ""]
             }
         }

@@ -2,16 +2,33 @@ import SandboxModel
 
 /// What a policy says about something that was not tried.
 package struct Explanation: Sendable, Equatable {
-    package let allowed: Bool
+    /// In the words of `expect` in a policy's tests.
+    package enum Decision: String, Sendable, CaseIterable {
+        case allowed, denied
+        /// Of system calls: with some arguments only; as if the kernel had none; refused whatever a policy says.
+        case conditional, missing, never
+        /// What was asked about does not exist.
+        case unknown
+    }
+
+    package let decision: Decision
+    package var allowed: Bool { decision == .allowed || decision == .conditional }
     /// The rule that decides, where one does.
     package let rule: SourceLocation?
     /// One sentence that a person or a language model can act on.
     package let text: String
+    /// A system call's.
+    package let group: String?
 
     package init(allowed: Bool, rule: SourceLocation?, text: String) {
-        self.allowed = allowed
+        self.init(decision: allowed ? .allowed : .denied, rule: rule, text: text)
+    }
+
+    init(decision: Decision, rule: SourceLocation?, text: String, group: String? = nil) {
+        self.decision = decision
         self.rule = rule
         self.text = text
+        self.group = group
     }
 }
 
@@ -21,10 +38,20 @@ package enum PathAccess: String, Sendable, CaseIterable {
 }
 
 extension Policy {
+    /// Whether a command can start: by the rules, and, on a known host, by the kernel's list of programs.
+    package func explain(argv: [String], on host: HostView) -> Explanation {
+        let byRules = explain(argv: argv)
+        guard byRules.allowed, let listing = explainProgram(of: argv, on: host), !listing.allowed else {
+            return byRules
+        }
+        return listing
+    }
+
     /// Whether the rules let a command start.
     package func explain(argv: [String]) -> Explanation {
         let subject = Subject.describe(argv)
-        switch judge(argv: argv) {
+        let judgement = judgement(argv: argv)
+        switch judgement.verdict {
         case .allowed(let rule?):
             return Explanation(allowed: true, rule: rule, text: "policy \(name) allows '\(subject)' (\(rule))")
         case .allowed(nil):
@@ -32,9 +59,10 @@ extension Policy {
                 allowed: true, rule: nil,
                 text: "policy \(name) allows '\(subject)': no rule of commands.deny matches it")
         case .denied(let denial):
-            let rule = rules(.deny)?.first { $0.matches(argv, lenient: true) }?.location ?? place(.allow)
-            let text = "policy \(name) denies '\(subject)' (\(denial.rule)): \(denial.hint ?? "")"
-            return Explanation(allowed: false, rule: rule, text: text)
+            // Inside another command, the one that it is about is named too.
+            let within = denial.subject == subject || denial.subject.isEmpty ? "" : ", because of '\(denial.subject)'"
+            let text = "policy \(name) denies '\(subject)'\(within) (\(denial.rule)): \(denial.hint ?? "")"
+            return Explanation(allowed: false, rule: judgement.rule, text: text)
         }
     }
 

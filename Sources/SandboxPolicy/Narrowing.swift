@@ -1,6 +1,9 @@
 /// What "only narrower" means for each key: the rule behind `final`.
 enum Narrowing {
     /// Why `child` is wider than `parent`, or `nil` when it is not. `parent` is `nil` where the parent says nothing.
+    ///
+    /// Keys that are only understood together are not judged here: `SystemCallRules` does the system calls, and for
+    /// `tenants` the caller gives an empty parent where only the other of its keys is there.
     static func problem(_ key: PolicyKey, child: Setting, parent: Setting?) -> String? {
         switch (child, key) {
         case (.amount(let amount), _):
@@ -16,6 +19,12 @@ enum Narrowing {
             return flag && parent != .flag(true) ? "true is wider than false" : nil
         case (.rules(let rules), _): return problem(rules, key: key, parent: parent)
         case (.variables(let variables), _): return problem(variables, parent: parent)
+        case (.list(let items), .programs), (.list(let items), .tenantUsers), (.list(let items), .tenantGroups):
+            // No such list at all is the widest.
+            guard let parent else { return nil }
+            return problem(items.map(\.value), key: key, parent: parent.strings)
+        case (.list(let items), .libraries):
+            return problem(items.map(\.value), key: key, parent: parent?.strings ?? PolicyPath.libraries)
         case (.list(let items), _):
             return problem(items.map(\.value), key: key, parent: parent?.strings ?? [])
         }
@@ -23,31 +32,38 @@ enum Narrowing {
 
     private static func problem(_ items: [String], key: PolicyKey, parent: [String]) -> String? {
         switch key {
-        case .hide, .syscallsDeny:
-            let lost = parent.first { old in
-                !items.contains { key == .hide ? PolicyPath.isAtOrBelow(old, $0) : old == $0 }
-            }
+        case .hide:
+            let lost = parent.first { old in !items.contains { PolicyPath.isAtOrBelow(old, $0) } }
             return lost.map { "'\($0)' is missing" }
+        case .programs:
+            let extra = items.first { new in !parent.contains { PolicyPath.isListed(new, by: $0) } }
+            return extra.map { "'\($0)' is added" }
+        case .libraries:
+            let extra = items.first { new in
+                !parent.contains { PolicyPath.isAtOrBelow(PolicyPath.merging(new), PolicyPath.merging($0)) }
+            }
+            return extra.map { "'\($0)' is added" }
         case .read, .roots:
             let extra = items.first { new in !parent.contains { PolicyPath.isAtOrBelow(new, $0) } }
             return extra.map { "'\($0)' is added" }
         case .pass:
             let extra = items.first { new in !parent.contains { Glob($0).matches(new) } }
             return extra.map { "'\($0)' is added" }
-        case .backend, .tmp, .shm, .mode, .execute, .allow, .deny, .set, .network, .syscallsAllow, .memory, .cpus,
-            .processes, .openFiles, .fileSize, .output, .timeout, .cpuTime, .idle:
+        case .tenantUsers, .tenantGroups:
+            return items.first { !parent.contains($0) }.map { "'\($0)' is added" }
+        case .syscallsAllow, .syscallsDeny:
+            return nil
+        case .backend, .tmp, .shm, .mode, .execute, .allow, .deny, .undecided, .writeExecuteMemory, .set, .network,
+            .memory, .cpus, .processes, .openFiles, .fileSize, .output, .timeout, .cpuTime, .idle:
             return items.first { !parent.contains($0) }.map { "'\($0)' is added" }
         }
     }
 
-    /// `deny` may only gain rules, `allow` may only lose them; no `allow` at all is the widest.
+    /// `allow` may only lose rules; no `allow` at all is the widest. A child's `deny` only adds to its parent's.
     private static func problem(_ rules: [CommandRule], key: PolicyKey, parent: Setting?) -> String? {
         let old: [CommandRule]
         if case .rules(let parentRules)? = parent { old = parentRules } else { return nil }
-        if key == .deny {
-            let lost = old.first { rule in !rules.contains { $0.matchesSame(as: rule) } }
-            return lost.map { "the rule for '\($0.program.pattern)' is missing" }
-        }
+        if key == .deny { return nil }
         let extra = rules.first { rule in !old.contains { $0.matchesSame(as: rule) } }
         return extra.map { "the rule for '\($0.program.pattern)' is added" }
     }

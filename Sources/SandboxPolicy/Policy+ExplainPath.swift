@@ -10,15 +10,13 @@ private enum Provided {
         "/etc/passwd", "/etc/group", "/etc/hosts", "/etc/hostname", "/etc/nsswitch.conf", "/etc/ld.so.cache",
         "/etc/localtime",
     ]
-    /// On a merged-/usr host these are links into /usr.
-    static let merged = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
 }
 
 extension Policy {
     /// Whether a path inside the sandbox can be read, written or executed, from the policy alone: nothing is opened, so
     /// that a file is missing or its mode forbids it is not known here.
     /// - Parameter path: absolute, or relative to the workspace. Links are not followed.
-    package func explain(path: String, access: PathAccess) -> Explanation {
+    package func explain(path: String, access: PathAccess, on host: HostView = .unknown) -> Explanation {
         let absolute = path.hasPrefix("/") ? path : "/sandbox/workspace/" + path
         let normal = PolicyPath.normalised(absolute)
         let inside = normal.isEmpty ? "/" : normal
@@ -34,11 +32,13 @@ extension Policy {
         if Provided.files.contains(inside) {
             return explainReadOnly(inside, access, rule: nil, executable: false)
         }
-        return explainHost(inside, access)
+        let explanation = explainHost(inside, access)
+        guard access == .execute, explanation.allowed else { return explanation }
+        return explainListing(inside, on: host) ?? explanation
     }
 
     private func explainHost(_ path: String, _ access: PathAccess) -> Explanation {
-        let linked = Provided.merged.contains { PolicyPath.isAtOrBelow(path, $0) } ? "/usr" + path : path
+        let linked = PolicyPath.merging(path)
         let shown = Subject.describe([path])
         if let hidden = items(.hide).first(where: { PolicyPath.isAtOrBelow(linked, $0.value) }) {
             let text = "\(shown) is hidden in this sandbox (\(hidden.location)): it is empty; use another file"

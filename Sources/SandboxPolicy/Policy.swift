@@ -1,5 +1,6 @@
 package import LaunchPlan
 package import SandboxModel
+import SeccompFilter
 
 /// One policy with everything inherited merged in: what a run may be and do.
 ///
@@ -14,17 +15,22 @@ package struct Policy: Sendable {
     /// It tells versions of a policy apart in logs and results. It is no protection against forgery: nothing trusts it.
     package let digest: String
 
+    package let origin: PolicyOrigin
     let file: String
     let settings: [PolicyKey: Located<Setting>]
+    /// Who may use it; `nil`: everybody who may connect.
+    var tenants: Tenants?
 
-    init(name: String, file: String, merged: PolicyResolver.Merged) {
-        self.name = name
-        self.file = file
+    init(_ file: PolicyFile, merged: PolicyResolver.Merged) {
+        name = file.name
+        self.file = file.source.file
+        origin = file.origin
         description = merged.description ?? ""
         var settings = merged.settings
         Self.dropUselessHides(&settings)
         self.settings = settings
         limits = Self.limits(settings)
+        tenants = Self.tenants(settings)
         digest = Digest.hex(of: settings)
     }
 
@@ -54,6 +60,10 @@ package struct Policy: Sendable {
         return PolicyKey(rawValue: key).flatMap { settings[$0]?.location }
     }
 
+    package var summary: PolicySummary {
+        PolicySummary(name: name, description: description, digest: digest, origin: origin.description)
+    }
+
     /// The launcher's part.
     package func compiled() -> CompiledPolicy {
         let modes: [String: CompiledPolicy.WorkspaceMode] = ["none": .none, "read": .read, "write": .write]
@@ -63,11 +73,16 @@ package struct Policy: Sendable {
             memoryBytes: amount(.memory) ?? 0, cpuMillicores: UInt32(clamping: amount(.cpus) ?? 0),
             processes: UInt32(clamping: amount(.processes) ?? 0), openFiles: UInt32(clamping: amount(.openFiles) ?? 0),
             fileSizeBytes: amount(.fileSize) ?? 0, cpuSeconds: amount(.cpuTime).map { $0 / 1000 + 2 })
+        let calls = SystemCallCatalog.expand(allow: strings(.syscallsAllow), deny: strings(.syscallsDeny))
         return CompiledPolicy(
             name: name, readPaths: strings(.read), hidePaths: strings(.hide), tmpBytes: amount(.tmp) ?? 0,
             shmBytes: amount(.shm) ?? 0, workspaceMode: modes[word(.mode)] ?? .none, workspaceRoots: strings(.roots),
-            executeWritten: executesWritten, loopback: word(.network) == "loopback",
-            syscallsAllowed: strings(.syscallsAllow), syscallsDenied: strings(.syscallsDeny), maximum: maximum)
+            executeWritten: executesWritten,
+            executePaths: settings[.programs]?.value.strings.map(PolicyPath.merging),
+            libraryPaths: settings[.libraries]?.value.strings.map(PolicyPath.merging),
+            writeExecuteMemory: settings[.writeExecuteMemory]?.value == .flag(true),
+            loopback: word(.network) == "loopback", syscallsAllowed: calls.allow, syscallsDenied: calls.deny,
+            maximum: maximum)
     }
 }
 
@@ -96,6 +111,9 @@ extension Policy {
     var variables: [String: Located<String>] {
         if case .variables(let variables)? = settings[.set]?.value { variables } else { [:] }
     }
+
+    /// What holds for a command that cannot be judged from its text. Silence is the narrower choice.
+    var undecidedIsAllowed: Bool { settings[.undecided]?.value == .word("allow") }
 
     var executesWritten: Bool { settings[.execute]?.value == .flag(true) }
 

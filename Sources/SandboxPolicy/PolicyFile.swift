@@ -9,6 +9,11 @@ struct PolicyFile: Sendable {
     var settings: [PolicyKey: Located<Setting>] = [:]
     /// Where a missing limit is reported.
     var limitsLocation: SourceLocation
+    /// Keys whose value could not be read: what depends on them is not known, which is no second problem.
+    var unread: Set<PolicyKey> = []
+    /// False when the file could not even be taken apart.
+    var isLegible = true
+    let origin: PolicyOrigin
 
     /// Names that a policy may have: what fits a file name, a command line and the launcher's field of 64 bytes.
     static func isValidName(_ name: String) -> Bool {
@@ -20,28 +25,35 @@ struct PolicyFile: Sendable {
         "'\(key)' is not enforced by this version of sandboxd, so a policy that asks for it is refused"
     }
 
-    /// Reads a file and throws everything that is wrong in it.
-    init(name: String, contents: [UInt8]) throws(PolicyErrors) {
+    /// Reads a file: what could be read of it, and everything that is wrong in it. `nil` when it is not even text.
+    static func read(_ input: PolicyInput) -> (file: PolicyFile?, problems: [PolicyDiagnostic]) {
+        let name = input.name
         let file = "\(name.prefix(100)).yaml"
-        guard Self.isValidName(name) else {
+        guard isValidName(name) else {
             let location = SourceLocation(file: file, line: 1, column: 1)
             let message = "'\(name.prefix(100))' is not a policy's name (a-z, 0-9, _ and -, at most 64)"
-            throw PolicyErrors(diagnostics: [PolicyDiagnostic(location: location, message: message)])
+            return (nil, [PolicyDiagnostic(location: location, message: message, path: input.path)])
         }
         let source: SourceText
         do throws(PolicyDiagnostic) {
-            source = try SourceText(file: file, contents: contents)
+            source = try SourceText(file: file, path: input.path, contents: input.contents)
         } catch {
-            throw PolicyErrors(diagnostics: [error])
+            return (nil, [error])
         }
-        self.name = name
-        self.source = source
-        limitsLocation = SourceLocation(file: file, line: 1, column: 1)
         var problems = Problems()
         let root = YAMLReader.read(source, problems: &problems)
         var reader = ValueReader(source: source, problems: problems)
-        if let root { readTop(root, with: &reader) }
-        if !reader.problems.list.isEmpty { throw PolicyErrors(diagnostics: reader.problems.sorted) }
+        var read = PolicyFile(name: name, source: source, origin: input.origin)
+        if let root { read.readTop(root, with: &reader) } else { read.isLegible = false }
+        if reader.problems.list.count >= Problems.maximum { read.isLegible = false }
+        return (read, reader.problems.sorted)
+    }
+
+    private init(name: String, source: SourceText, origin: PolicyOrigin) {
+        self.name = name
+        self.source = source
+        self.origin = origin
+        limitsLocation = SourceLocation(file: source.file, line: 1, column: 1)
     }
 }
 
@@ -51,6 +63,7 @@ extension PolicyFile {
     private mutating func readTop(_ root: SourceNode, with reader: inout ValueReader) {
         guard case .map(let entries) = root.content else {
             reader.report(root.location, "a policy must be a mapping that begins with 'version: 1', not \(root.kind)")
+            isLegible = false
             return
         }
         if !entries.contains(where: { $0.key.value == "version" }) {
@@ -67,7 +80,10 @@ extension PolicyFile {
             reader.report(entry.value.location, "'version' must be 1, the only version that this sandboxd reads")
         case "description": description = reader.text(entry.value, for: key)
         case "extends":
-            guard let parent = reader.text(entry.value, for: key) else { return }
+            guard let parent = reader.text(entry.value, for: key) else {
+                isLegible = false
+                return
+            }
             self.parent = Located(value: parent, location: entry.value.location)
         case "final": readFinals(entry.value, with: &reader)
         default:
@@ -86,7 +102,12 @@ extension PolicyFile {
         if name == "limits" { limitsLocation = section.key.location }
         guard case .map(let entries) = section.value.content else {
             reader.report(section.value.location, "'\(name)' must be a mapping, not \(section.value.kind)")
+            unread.formUnion(PolicyKey.keys(of: name))
             return
+        }
+        // Here, and only here, an empty section would read as "nobody" and mean "everybody".
+        if name == "tenants", entries.isEmpty {
+            reader.report(section.value.location, "'tenants' is empty; write 'users: []' for nobody")
         }
         for entry in entries {
             if let key = PolicyKey.keys(of: name).first(where: { $0.name == entry.key.value }) {
@@ -98,7 +119,13 @@ extension PolicyFile {
     }
 
     private mutating func read(_ entry: SourceNode.Entry, as key: PolicyKey, with reader: inout ValueReader) {
-        guard let setting = reader.setting(entry.value, for: key) else { return }
+        let before = reader.problems.list.count
+        guard let setting = reader.setting(entry.value, for: key) else {
+            unread.insert(key)
+            return
+        }
+        // A list of which an entry was refused is not what its writer meant.
+        if reader.problems.list.count > before { unread.insert(key) } else { unread.remove(key) }
         settings[key] = Located(value: setting, location: entry.key.location)
     }
 
@@ -112,12 +139,16 @@ extension PolicyFile {
                 let suggestion = Spelling.nearest(to: name, among: known)
                 reader.report(element.location, "unknown key '\(name.prefix(40))' in 'final'", suggestion: suggestion)
             }
+            // Whoever may add a group lets in more users.
+            if keys.contains(.tenantUsers) || keys.contains(.tenantGroups) { keys += [.tenantUsers, .tenantGroups] }
             for key in keys { finals[key] = element.location }
         }
     }
 
-    private func reportUnknown(_ key: Located<String>, section: String?, with reader: inout ValueReader) {
+    private mutating func reportUnknown(_ key: Located<String>, section: String?, with reader: inout ValueReader) {
         let path = section.map { "\($0).\(key.value)" } ?? key.value
+        // What was meant is not known, so none of the section's keys counts as missing.
+        if let section { unread.formUnion(PolicyKey.keys(of: section).filter { settings[$0] == nil }) }
         if PolicyKey.unenforced.contains(path) {
             reader.report(key.location, Self.refusal(of: path))
             return
@@ -130,6 +161,8 @@ extension PolicyFile {
                 PolicyKey.fileKeys + PolicyKey.sections + PolicyKey.allCases.filter(\.isTopLevel).map(\.rawValue)
             near = Spelling.nearest(to: key.value, among: known)
         }
+        // Without its parent, nothing can be said about the rest.
+        if near == "extends" { isLegible = false }
         // The right key in the wrong section.
         let elsewhere = PolicyKey.allCases.first { $0.name == key.value.replacing("_", with: "-") }?.rawValue
         let place = section.map { " in '\($0)'" } ?? ""

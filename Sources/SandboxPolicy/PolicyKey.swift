@@ -12,6 +12,10 @@ enum PolicyKey: String, CaseIterable, Sendable {
     case execute = "workspace.execute"
     case allow = "commands.allow"
     case deny = "commands.deny"
+    case undecided = "commands.undecided"
+    case programs = "commands.execute"
+    case libraries = "commands.libraries"
+    case writeExecuteMemory = "commands.write-execute-memory"
     case pass = "environment.pass"
     case set = "environment.set"
     case network
@@ -26,6 +30,8 @@ enum PolicyKey: String, CaseIterable, Sendable {
     case timeout = "limits.timeout"
     case cpuTime = "limits.cpu-time"
     case idle = "limits.idle"
+    case tenantUsers = "tenants.users"
+    case tenantGroups = "tenants.groups"
 
     /// What stands behind the key.
     enum Kind: Sendable {
@@ -34,12 +40,17 @@ enum PolicyKey: String, CaseIterable, Sendable {
         case count(ClosedRange<UInt64>)
         case cores
         case readPaths, hidePaths, roots
+        /// Programs, and with a slash at the end directories of them.
+        case programs
+        case libraries
         /// One of these, the narrowest first.
         case word([String])
         case flag
         case rules
         case variableNames, variables
         case syscalls
+        /// Names of users or groups, or their numbers.
+        case accounts
     }
 
     var kind: Kind {
@@ -51,8 +62,11 @@ enum PolicyKey: String, CaseIterable, Sendable {
         case .tmp, .shm: .bytes(least: 4096)
         case .roots: .roots
         case .mode: .word(["none", "read", "write"])
-        case .execute: .flag
+        case .execute, .writeExecuteMemory: .flag
         case .allow, .deny: .rules
+        case .undecided: .word(["deny", "allow"])
+        case .programs: .programs
+        case .libraries: .libraries
         case .pass: .variableNames
         case .set: .variables
         case .network: .word(["none", "loopback"])
@@ -63,6 +77,7 @@ enum PolicyKey: String, CaseIterable, Sendable {
         case .openFiles: .count(8...1_048_576)
         case .fileSize, .output: .bytes(least: 1)
         case .timeout, .cpuTime, .idle: .duration
+        case .tenantUsers, .tenantGroups: .accounts
         }
     }
 
@@ -88,9 +103,7 @@ enum PolicyKey: String, CaseIterable, Sendable {
     ]
 
     /// Keys of the design that nothing enforces yet. Refused by name, so that nobody believes them.
-    static let unenforced: Set<String> = [
-        "commands.execute", "commands.undecided", "workspace.size", "workspace.inodes", "tenants", "docker",
-    ]
+    static let unenforced: Set<String> = ["workspace.size", "workspace.inodes", "docker"]
 
     /// Keys about the file itself.
     static let fileKeys = ["version", "description", "extends", "final"]

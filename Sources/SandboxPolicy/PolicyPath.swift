@@ -13,6 +13,15 @@ enum PolicyPath {
         "/etc/ssl/private", "/etc/security/opasswd", "/etc/krb5.keytab",
     ]
 
+    /// What no spelling of which may be shown, for editors; `refusal` knows also what lies below.
+    static var never: [String] { ["/", "/etc"] + reserved + secrets }
+
+    /// Absolute and normalised, as a regular expression of JSON Schema.
+    static let pattern = "^\(absolute)$"
+    static let programPattern = "^\(absolute)/?$"
+    static let rootPattern = "^(~|/|\(absolute))$"
+    private static let absolute = "(/(?!\\.{1,2}(/|$))[^/*]+)+"
+
     /// Why a policy may not show this path, or `nil` when it may. `/etc/ssl` may: its `private` is unreadable inside.
     static func refusal(ofReading path: String) -> String? {
         if path == "/" { return "'/' would show the whole host; name the directories that are needed" }
@@ -34,6 +43,31 @@ enum PolicyPath {
         if path.contains("*") { return "\(shown) has a '*'; paths are taken literally" }
         let normal = normalised(path)
         return normal == path ? nil : "\(shown) is not normalised; write '\(normal.prefix(80))'"
+    }
+
+    /// Why a text is neither a program's path nor a directory's with a slash at its end, or `nil` when it is one.
+    static func problem(ofProgram path: String) -> String? {
+        if path == "/" { return "'/' would allow every program; name the directories, as in /usr/bin/" }
+        return problem(of: path.hasSuffix("/") ? String(path.dropLast()) : path)
+    }
+
+    /// On a merged-/usr host, which every host of today is, these are links into /usr.
+    static let merged = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
+
+    /// Where the loader looks without being told: what `commands.libraries` is without the key.
+    static let libraries = [
+        "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/local/lib",
+    ]
+
+    /// `/bin/sh` as `/usr/bin/sh`.
+    static func merging(_ path: String) -> String {
+        merged.contains { isAtOrBelow(path, $0) } ? "/usr" + path : path
+    }
+
+    /// Whether an entry of `commands.execute` names a path: the same, or below its directory.
+    static func isListed(_ path: String, by entry: String) -> Bool {
+        let entry = merging(entry)
+        return entry.hasSuffix("/") ? merging(path).hasPrefix(entry) : merging(path) == entry
     }
 
     /// Without `//`, `.`, `..` and a slash at the end.

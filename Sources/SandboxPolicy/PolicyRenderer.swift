@@ -1,5 +1,8 @@
 /// Shows a merged policy: what holds, and which line of which file says so.
 package enum PolicyRenderer {
+    /// Between a value and its origin.
+    static let originMark = "  # "
+
     /// YAML that reads back as the same policy, without `extends`, each value with its origin behind `#`.
     package static func effective(_ policy: Policy) -> String {
         var lines = ["# policy \(policy.name), digest \(policy.digest)", "version: 1"]
@@ -21,28 +24,30 @@ package enum PolicyRenderer {
     private static func render(
         _ name: String, _ setting: Located<Setting>, of key: PolicyKey, indent: String
     ) -> [String] {
-        let origin = "  # \(setting.location)"
+        let origin = "\(originMark)\(setting.location)"
         switch setting.value {
         case .amount(let amount): return ["\(indent)\(name): \(notation(amount, of: key))\(origin)"]
         case .word(let word): return ["\(indent)\(name): \(word)\(origin)"]
         case .flag(let flag): return ["\(indent)\(name): \(flag)\(origin)"]
         case .list(let items):
             if items.isEmpty { return ["\(indent)\(name): []\(origin)"] }
-            return ["\(indent)\(name):"] + items.map { "\(indent)  - \(quoted($0.value))  # \($0.location)" }
+            return ["\(indent)\(name):\(origin)"]
+                + items.map { "\(indent)  - \(quoted($0.value))\(originMark)\($0.location)" }
         case .variables(let variables):
             if variables.isEmpty { return ["\(indent)\(name): {}\(origin)"] }
-            return ["\(indent)\(name):"]
+            return ["\(indent)\(name):\(origin)"]
                 + variables.sorted { $0.key < $1.key }.map { name, value in
-                    "\(indent)  \(name): \(quoted(value.value))  # \(value.location)"
+                    "\(indent)  \(name): \(quoted(value.value))\(originMark)\(value.location)"
                 }
         case .rules(let rules):
             if rules.isEmpty { return ["\(indent)\(name): []\(origin)"] }
-            return ["\(indent)\(name):"] + rules.map { "\(indent)  - \(render($0))  # \($0.location)" }
+            return ["\(indent)\(name):\(origin)"]
+                + rules.map { "\(indent)  - \(render($0))\(originMark)\($0.location)" }
         }
     }
 
     private static func render(_ rule: CommandRule) -> String {
-        var parts = ["program: \(quoted(rule.program.pattern))"]
+        var parts = [rule.check.map { "check: \($0.rawValue)" } ?? "program: \(quoted(rule.program.pattern))"]
         if !rule.arguments.isEmpty {
             let patterns = rule.arguments.map { quoted($0.pattern) }.joined(separator: ", ")
             parts.append("arguments: [\(patterns)]")

@@ -4,28 +4,34 @@ struct PolicyResolver {
     static let maximumParents = 8
 
     private let files: [String: PolicyFile]
+    /// Policies whose files could not be read at all: their children's problems are not to be known.
+    private let illegible: Set<String>
     private var resolved: [String: Merged?] = [:]
     private(set) var problems: [PolicyDiagnostic] = []
+
+    mutating func report(_ problem: PolicyDiagnostic) { problems.append(problem) }
 
     /// A policy with everything that it inherits.
     struct Merged {
         var description: String?
         var settings: [PolicyKey: Located<Setting>] = [:]
         var finals: [PolicyKey: SourceLocation] = [:]
+        /// Keys of which a file above says something that could not be read.
+        var unread: Set<PolicyKey> = []
     }
 
-    init(files: [String: PolicyFile]) {
+    init(files: [String: PolicyFile], illegible: Set<String> = []) {
         self.files = files
+        self.illegible = illegible
     }
 
-    /// All policies, or the problems of all of them.
-    mutating func resolve() throws(PolicyErrors) -> [String: Policy] {
+    /// All policies that could be merged; they are complete where there are no problems.
+    mutating func resolve() -> [String: Policy] {
         var policies: [String: Policy] = [:]
         for name in files.keys.sorted() {
             guard let file = files[name], let merged = merge(file, below: []) else { continue }
-            policies[name] = Policy(name: name, file: file.source.file, merged: merged)
+            policies[name] = Policy(file, merged: merged)
         }
-        guard problems.isEmpty else { throw PolicyErrors(diagnostics: problems) }
         return policies
     }
 
@@ -34,6 +40,7 @@ struct PolicyResolver {
         if let known = resolved[file.name] { return known }
         // Entered first: whoever comes here again by a cycle meets "failed" and adds no second diagnostic.
         resolved[file.name] = .some(nil)
+        guard file.isLegible else { return nil }
         var merged = Merged()
         if let parent = file.parent {
             guard let inherited = self.parent(parent, of: file, below: children + [file.name]) else { return nil }
@@ -42,8 +49,10 @@ struct PolicyResolver {
         }
         merged.description = file.description
         for (key, setting) in file.settings {
-            merged.settings[key] = Self.merge(setting, over: merged.settings[key])
+            merged.settings[key] = Self.merge(setting, over: merged.settings[key], for: key)
+            merged.unread.remove(key)
         }
+        merged.unread.formUnion(file.unread)
         merged.finals.merge(file.finals) { inherited, _ in inherited }
         check(merged, of: file)
         resolved[file.name] = merged
@@ -61,6 +70,7 @@ struct PolicyResolver {
             problems.append(file.source.diagnostic(parent.location, message))
             return nil
         }
+        if illegible.contains(name) { return nil }
         guard let parentFile = files[name] else {
             let near = Spelling.nearest(to: name, among: files.keys.sorted())
             let message = "'extends': there is no policy '\(name.prefix(64))'"
@@ -86,49 +96,20 @@ struct PolicyResolver {
         return seen.count - 1
     }
 
-    /// A child's value replaces its parent's, lists too; only variables are merged one by one.
-    private static func merge(_ child: Located<Setting>, over parent: Located<Setting>?) -> Located<Setting> {
-        guard case .variables(let new) = child.value, case .variables(let old)? = parent?.value else { return child }
-        let both = old.merging(new) { _, replaced in replaced }
-        return Located(value: .variables(both), location: child.location)
-    }
-}
-
-// MARK: - Checks
-
-extension PolicyResolver {
-    private mutating func checkFinals(of file: PolicyFile, against inherited: Merged) {
-        for (key, final) in inherited.finals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            guard let own = file.settings[key] else { continue }
-            let parent = inherited.settings[key]
-            guard let problem = Narrowing.problem(key, child: own.value, parent: parent?.value) else { continue }
-            let place = parent.map { ", its value is from \($0.location)" } ?? ""
-            let message = "'\(key.rawValue)' may only be narrowed: \(problem) (final in \(final)\(place))"
-            problems.append(file.source.diagnostic(own.location, message))
-        }
-    }
-
-    private mutating func check(_ merged: Merged, of file: PolicyFile) {
-        let missing = PolicyKey.required.filter { merged.settings[$0] == nil }.map { "'\($0.rawValue)'" }
-        if !missing.isEmpty {
-            let message = "\(missing.joined(separator: ", ")) missing: a policy sets every limit or inherits it"
-            problems.append(file.source.diagnostic(file.limitsLocation, message))
-        }
-        let read = merged.settings[.read]?.value.strings ?? []
-        // A parent's `hide` that the child's shorter `read` leaves without a meaning is no mistake of the child.
-        if case .list(let hidden)? = file.settings[.hide]?.value {
-            for path in hidden where !read.contains(where: { PolicyPath.isBelow(path.value, $0) }) {
-                let message = "'filesystem.hide': '\(path.value)' is not below a path of 'filesystem.read'"
-                problems.append(file.source.diagnostic(path.location, message))
-            }
-        }
-        let denied = merged.settings[.syscallsDeny]?.value.strings ?? []
-        if case .list(let allowed)? = merged.settings[.syscallsAllow]?.value {
-            for name in allowed where denied.contains(name.value) {
-                let message =
-                    "'\(name.value)' is both in 'syscalls.allow' and in 'syscalls.deny' of policy \(file.name)"
-                problems.append(file.source.diagnostic(name.location, message))
-            }
+    /// A child's value replaces its parent's, lists too; but variables are merged one by one, and the rules of
+    /// `commands.deny` add to the parent's: a child cannot take one away, only say another reason for it.
+    private static func merge(
+        _ child: Located<Setting>, over parent: Located<Setting>?, for key: PolicyKey
+    ) -> Located<Setting> {
+        switch (child.value, parent?.value) {
+        case (.variables(let new), .variables(let old)?):
+            let both = old.merging(new) { _, replaced in replaced }
+            return Located(value: .variables(both), location: child.location)
+        case (.rules(let new), .rules(let old)?) where key == .deny:
+            let kept = old.filter { rule in !new.contains { $0.matchesSame(as: rule) } }
+            return Located(value: .rules(new + kept), location: child.location)
+        default:
+            return child
         }
     }
 }

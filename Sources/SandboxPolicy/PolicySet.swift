@@ -1,49 +1,117 @@
 /// All policies of a service: the built-in ones and the operator's.
 package struct PolicySet: Sendable {
-    private let files: [String: PolicyFile]
+    let files: [String: PolicyFile]
     private let policies: [String: Policy]
 
     /// The policies that are compiled in, so that a first run needs no installation.
     package static func builtIn() throws(PolicyErrors) -> PolicySet {
         let none = PolicySet(files: [:], policies: [:])
-        return try load(
-            files: [
-                ("deny-all", PackageResources.deny_all_yaml), ("default", PackageResources.default_yaml),
-                ("python", PackageResources.python_yaml), ("shell", PackageResources.shell_yaml),
-            ],
-            over: none)
+        return try check(builtInFiles.map { PolicyInput(builtIn: $0.name, contents: $0.contents) }, over: none).get()
+    }
+
+    private static var builtInFiles: [(name: String, contents: [UInt8])] {
+        [
+            ("build", PackageResources.build_yaml), ("default", PackageResources.default_yaml),
+            ("deny-all", PackageResources.deny_all_yaml), ("python", PackageResources.python_yaml),
+            ("python-only", PackageResources.python_only_yaml), ("readonly", PackageResources.readonly_yaml),
+            ("shell", PackageResources.shell_yaml),
+        ]
     }
 
     /// Adds files to `base`; one with a known name takes its place, also as the parent of others.
     ///
     /// All or nothing: with one bad file there is no set at all, because a policy that is silently absent lets a request
     /// fall back on another one.
+    package static func load(_ inputs: [PolicyInput], over base: PolicySet) throws(PolicyErrors) -> PolicySet {
+        try check(inputs, over: base).get()
+    }
+
+    /// The same, for files that have no path.
     /// - Parameter files: base names without `.yaml`, and what is in them.
     package static func load(
         files: [(name: String, contents: [UInt8])], over base: PolicySet
     ) throws(PolicyErrors) -> PolicySet {
+        try load(files.map { PolicyInput(name: $0.name, contents: $0.contents) }, over: base)
+    }
+
+    /// What `load` gives, with every problem of every file: those of single values and those that only merging shows,
+    /// as far as the readable parts of broken files let them be seen.
+    package static func check(_ inputs: [PolicyInput], over base: PolicySet) -> Result<PolicySet, PolicyErrors> {
         var all = base.files
         var own: Set<String> = []
         var problems: [PolicyDiagnostic] = []
-        for (name, contents) in files {
-            do throws(PolicyErrors) {
-                let file = try PolicyFile(name: name, contents: contents)
-                if !own.insert(name).inserted {
-                    problems.append(file.source.diagnostic(1, 1, "there are two files for the policy '\(name)'"))
-                }
-                all[name] = file
-            } catch {
-                problems += error.diagnostics
+        for input in inputs {
+            let (file, found) = PolicyFile.read(input)
+            problems += found
+            guard let file else {
+                all[input.name] = nil
+                own.insert(input.name)
+                continue
             }
+            if !own.insert(input.name).inserted {
+                problems.append(file.source.diagnostic(1, 1, "there are two files for the policy '\(input.name)'"))
+            }
+            all[input.name] = file
         }
-        // Merging would only repeat what the broken files miss.
-        guard problems.isEmpty else { throw PolicyErrors(diagnostics: problems) }
-        var resolver = PolicyResolver(files: all)
-        return PolicySet(files: all, policies: try resolver.resolve())
+        var resolver = PolicyResolver(files: all, illegible: own.filter { all[$0] == nil })
+        let resolved = resolver.resolve()
+        problems += resolver.problems
+        guard problems.isEmpty else { return .failure(PolicyErrors(diagnostics: sorted(problems, as: inputs))) }
+        return .success(PolicySet(files: all, policies: resolved))
+    }
+
+    /// File by file, and in a file as it is read.
+    private static func sorted(_ problems: [PolicyDiagnostic], as inputs: [PolicyInput]) -> [PolicyDiagnostic] {
+        let places = inputs.map { $0.path ?? "\($0.name.prefix(100)).yaml" }
+        func key(_ problem: PolicyDiagnostic) -> (Int, Int, Int) {
+            let file = places.firstIndex(of: problem.path ?? problem.location.file) ?? .max
+            return (file, problem.location.line, problem.location.column)
+        }
+        return problems.sorted { key($0) < key($1) }
     }
 
     package subscript(name: String) -> Policy? { policies[name] }
 
     /// Sorted.
     package var names: [String] { policies.keys.sorted() }
+
+    /// A policy's file as it was written.
+    package func text(of name: String) -> String? { files[name]?.source.text }
+
+    private init(files: [String: PolicyFile], policies: [String: Policy]) {
+        self.files = files
+        self.policies = policies
+    }
+
+    /// Whether any policy is for some users only, so that names may have to be resolved.
+    package var hasTenants: Bool { policies.values.contains { $0.tenants != nil } }
+
+    /// The same policies with the names in their `tenants` replaced by numbers.
+    ///
+    /// - Throws: every name that the host does not know, at its place: a policy for nobody would be a slip, and a name
+    ///   that appears later must not open it.
+    package func resolvingTenants(with accounts: Accounts) throws(PolicyErrors) -> PolicySet {
+        var problems: [PolicyDiagnostic] = []
+        var resolved = policies
+        for name in names {
+            guard let policy = policies[name] else { continue }
+            for unknown in policy.unknownTenants(accounts) {
+                let diagnostic = self.diagnostic(unknown.value, at: unknown.location)
+                if !problems.contains(diagnostic) { problems.append(diagnostic) }
+            }
+            resolved[name] = policy.resolvingTenants(with: accounts)
+        }
+        guard problems.isEmpty else { throw PolicyErrors(diagnostics: problems) }
+        return PolicySet(files: files, policies: resolved)
+    }
+
+    /// A diagnostic with the line of the file that it speaks of.
+    func diagnostic(
+        _ message: String, at location: SourceLocation, severity: PolicyDiagnostic.Severity = .error
+    ) -> PolicyDiagnostic {
+        if let source = files.values.first(where: { $0.source.file == location.file })?.source {
+            return source.diagnostic(location, message, severity: severity)
+        }
+        return PolicyDiagnostic(location: location, message: message, severity: severity)
+    }
 }

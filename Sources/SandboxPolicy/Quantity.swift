@@ -22,6 +22,8 @@ enum Quantity {
         return (digits, unit)
     }
 
+    static func pattern(_ units: [String]) -> String { "^[0-9]+(\(units.joined(separator: "|")))$" }
+
     /// Multiplies with every overflow checked, and holds the result to the range.
     static func scale(
         _ digits: Substring, by factor: UInt64, in accepted: ClosedRange<UInt64>, text: String, range: String
@@ -52,6 +54,9 @@ package enum ByteCount {
         ("MiB", 1 << 20), ("MB", 1_000_000), ("KiB", 1 << 10), ("KB", 1000), ("B", 1),
     ]
 
+    /// What `parse` takes, as a regular expression; the range is for `parse` to say.
+    static var pattern: String { Quantity.pattern(units.map(\.name)) }
+
     /// Bytes of "64MiB". A bare number is refused: nobody can say whether its writer meant bytes or megabytes.
     package static func parse(_ text: String) throws(QuantityError) -> UInt64 {
         let (digits, unit) = try Quantity.split(text, range: range)
@@ -80,6 +85,9 @@ package enum TimeSpan {
     private static let units: [(name: String, factor: UInt64)] = [
         ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
+
+    /// What `parse` takes, as a regular expression; the range is for `parse` to say.
+    static var pattern: String { Quantity.pattern(units.map(\.name)) }
 
     /// Milliseconds of "30s".
     package static func parse(_ text: String) throws(QuantityError) -> UInt64 {

@@ -2,7 +2,7 @@
 enum Setting: Sendable, Hashable {
     /// Bytes, milliseconds, counts or thousandths of a core, as the key says.
     case amount(UInt64)
-    /// Paths, variable names or system calls.
+    /// Paths, variable names, system calls or accounts.
     case list([Located<String>])
     case word(String)
     case flag(Bool)
@@ -21,7 +21,8 @@ extension PolicyKey {
         case .bytes: ByteCount.describe(amount)
         case .duration: TimeSpan.describe(amount)
         case .cores: CoreCount.describe(millicores: amount)
-        case .count, .readPaths, .hidePaths, .roots, .word, .flag, .rules, .variableNames, .variables, .syscalls:
+        case .count, .readPaths, .hidePaths, .roots, .programs, .libraries, .word, .flag, .rules, .variableNames,
+            .variables, .syscalls, .accounts:
             "\(amount)"
         }
     }

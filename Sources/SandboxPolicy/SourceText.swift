@@ -12,6 +12,8 @@ struct SourceText: Sendable {
 
     /// The file's base name.
     let file: String
+    /// The file as it was named to whoever reads diagnostics.
+    let path: String?
     /// Scalars per line, without line ends.
     private(set) var lines: [[Unicode.Scalar]]
 
@@ -24,14 +26,15 @@ struct SourceText: Sendable {
         return String(text)
     }
 
-    init(file: String, contents: [UInt8]) throws(PolicyDiagnostic) {
+    init(file: String, path: String? = nil, contents: [UInt8]) throws(PolicyDiagnostic) {
         self.file = file
+        self.path = path
         lines = []
         guard contents.count <= Self.maximumBytes else {
             throw diagnostic(1, 1, "the file has \(contents.count) bytes; at most \(Self.maximumBytes) are read")
         }
         guard let decoded = String(validating: contents, as: UTF8.self) else {
-            throw Self.invalidUTF8(in: contents, file: file)
+            throw invalidUTF8(in: contents)
         }
         lines = decoded.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             line.last == "\r" ? Array(line.dropLast()) : Array(line)
@@ -46,12 +49,17 @@ struct SourceText: Sendable {
     }
 
     /// A diagnostic with the line that it speaks of.
-    func diagnostic(_ location: SourceLocation, _ message: String, suggestion: String? = nil) -> PolicyDiagnostic {
+    func diagnostic(
+        _ location: SourceLocation, _ message: String, suggestion: String? = nil,
+        severity: PolicyDiagnostic.Severity = .error
+    ) -> PolicyDiagnostic {
         var shown: String?
         if location.file == file, lines.indices.contains(location.line - 1) {
             shown = String(String.UnicodeScalarView(lines[location.line - 1].prefix(200)))
         }
-        return PolicyDiagnostic(location: location, message: message, suggestion: suggestion, sourceLine: shown)
+        return PolicyDiagnostic(
+            location: location, message: message, suggestion: suggestion, sourceLine: shown,
+            path: location.file == file ? path : nil, severity: severity)
     }
 
     /// The character at a place, `nil` behind a line's end.
@@ -66,15 +74,14 @@ struct SourceText: Sendable {
         for column in columns { lines[line - 1][column - 1] = scalar }
     }
 
-    private static func invalidUTF8(in contents: [UInt8], file: String) -> PolicyDiagnostic {
+    private func invalidUTF8(in contents: [UInt8]) -> PolicyDiagnostic {
         // The longest valid prefix ends in the line of the first bad byte; lines are short, or that is the problem.
         var line = 1
         for part in contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
             guard String(validating: part, as: UTF8.self) != nil else { break }
             line += 1
         }
-        let location = SourceLocation(file: file, line: line, column: 1)
-        return PolicyDiagnostic(location: location, message: "the line is not valid UTF-8")
+        return diagnostic(line, 1, "the line is not valid UTF-8")
     }
 }
 

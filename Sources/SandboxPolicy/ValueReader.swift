@@ -1,3 +1,5 @@
+import SeccompFilter
+
 /// Reads the value of a key and reports everything that is wrong in it.
 struct ValueReader {
     static let maximumItems = 256
@@ -13,7 +15,7 @@ struct ValueReader {
         case .bytes, .duration, .count, .cores: return amount(node, for: key).map(Setting.amount)
         case .word(let words): return word(node, of: words, for: key).map(Setting.word)
         case .flag: return flag(node, for: key).map(Setting.flag)
-        case .readPaths, .hidePaths, .roots, .variableNames, .syscalls:
+        case .readPaths, .hidePaths, .roots, .programs, .libraries, .variableNames, .syscalls, .accounts:
             return list(node, for: key).map(Setting.list)
         case .rules: return rules(node, for: key).map(Setting.rules)
         case .variables: return variables(node, for: key).map(Setting.variables)
@@ -79,7 +81,8 @@ extension ValueReader {
             case .duration: return try TimeSpan.parse(text)
             case .count(let range): return try Count.parse(text, in: range)
             case .cores: return try CoreCount.parseMillicores(text)
-            case .readPaths, .hidePaths, .roots, .word, .flag, .rules, .variableNames, .variables, .syscalls:
+            case .readPaths, .hidePaths, .roots, .programs, .libraries, .word, .flag, .rules, .variableNames,
+                .variables, .syscalls, .accounts:
                 return nil
             }
         } catch {
@@ -125,7 +128,7 @@ extension ValueReader {
         for element in elements {
             guard let text = text(element, for: key.rawValue, maximum: PolicyPath.maximumBytes) else { continue }
             if let problem = problem(of: text, in: key) {
-                report(element.location, "'\(key.rawValue)': \(problem)")
+                report(element.location, "'\(key.rawValue)': \(problem.message)", suggestion: problem.suggestion)
             } else if items.contains(where: { $0.value == text }) {
                 report(element.location, "'\(key.rawValue)': '\(text.prefix(80))' is given twice")
             } else {
@@ -135,23 +138,49 @@ extension ValueReader {
         return items
     }
 
-    private func problem(of text: String, in key: PolicyKey) -> String? {
+    private struct ItemProblem {
+        var message: String
+        var suggestion: String?
+
+        init?(_ message: String?, suggestion: String? = nil) {
+            guard let message else { return nil }
+            self.message = message
+            self.suggestion = suggestion
+        }
+    }
+
+    private func problem(of text: String, in key: PolicyKey) -> ItemProblem? {
         switch key.kind {
-        case .readPaths: return PolicyPath.problem(of: text) ?? PolicyPath.refusal(ofReading: text)
-        case .hidePaths: return PolicyPath.problem(of: text)
+        case .readPaths: return ItemProblem(PolicyPath.problem(of: text) ?? PolicyPath.refusal(ofReading: text))
+        case .hidePaths, .libraries: return ItemProblem(PolicyPath.problem(of: text))
+        case .programs: return ItemProblem(PolicyPath.problem(ofProgram: text))
         case .roots:
             if text == "~" { return nil }
-            if text.hasPrefix("~") { return "'\(text.prefix(80))': only '~' alone stands for the caller's home" }
-            return PolicyPath.problem(of: text)
+            if text.hasPrefix("~") {
+                return ItemProblem("'\(text.prefix(80))': only '~' alone stands for the caller's home")
+            }
+            return ItemProblem(PolicyPath.problem(of: text))
         case .variableNames:
             let name = text.hasSuffix("*") ? text.dropLast() : text[...]
             if text == "*" || VariableName.isValid(name) { return nil }
-            return "'\(text.prefix(80))' is not a variable's name; '*' may stand at its end only"
-        case .syscalls:
-            let valid = text.utf8.count <= 64 && text.utf8.allSatisfy { VariableName.isLowerCase($0) }
-            return valid && !text.isEmpty ? nil : "'\(text.prefix(80))' is not a system call's name (a-z, 0-9, _)"
+            return ItemProblem("'\(text.prefix(80))' is not a variable's name; '*' may stand at its end only")
+        case .syscalls: return systemCallProblem(text, in: key)
+        case .accounts: return ItemProblem(AccountName.problem(of: text))
         case .bytes, .duration, .count, .cores, .word, .flag, .rules, .variables: return nil
         }
+    }
+
+    private func systemCallProblem(_ text: String, in key: PolicyKey) -> ItemProblem? {
+        if SystemCallCatalog.group(named: text) != nil { return nil }
+        guard SystemCallCatalog.exists(text) else {
+            let known = SystemCallCatalog.groups.map(\.name) + SystemCallCatalog.names
+            return ItemProblem(
+                "'\(text.prefix(80))' is neither a system call nor a group of them",
+                suggestion: Spelling.nearest(to: text, among: known))
+        }
+        guard key == .syscallsAllow, SystemCallCatalog.isNeverAllowed(text) else { return nil }
+        let group = SystemCallCatalog.group(of: text).map { " (\($0.name): \($0.summary))" } ?? ""
+        return ItemProblem("'\(text)' cannot be allowed by any policy\(group)")
     }
 
     private mutating func variables(_ node: SourceNode, for key: PolicyKey) -> [String: Located<String>]? {
@@ -178,8 +207,6 @@ extension ValueReader {
 // MARK: - Command rules
 
 extension ValueReader {
-    private static let ruleKeys = ["program", "arguments", "reason", "hint"]
-
     private mutating func rules(_ node: SourceNode, for key: PolicyKey) -> [CommandRule]? {
         guard let elements = elements(node, for: key.rawValue) else { return nil }
         return elements.compactMap { rule($0, for: key.rawValue) }
@@ -194,28 +221,55 @@ extension ValueReader {
         var arguments: [Glob] = []
         var reason: String?
         var hint: String?
+        var check: Located<CommandCheck>?
         var named = false
         for entry in entries {
-            switch entry.key.value {
-            case "program":
+            switch RuleKey(rawValue: entry.key.value) {
+            case .program:
                 named = true
                 program = self.program(entry.value, for: "\(key).program")
-            case "arguments":
+            case .arguments:
                 for element in elements(entry.value, for: "\(key).arguments", maximum: 64) ?? [] {
                     // An empty argument is possible, so an empty pattern in quotes is too.
                     if let text = text(element, for: "\(key).arguments") { arguments.append(Glob(text)) }
                 }
-            case "reason": reason = text(entry.value, for: "\(key).reason")
-            case "hint": hint = text(entry.value, for: "\(key).hint")
-            case let unknown:
-                let suggestion = Spelling.nearest(to: unknown, among: Self.ruleKeys)
+            case .check:
+                named = true
+                if let found = self.check(entry.value, for: key) {
+                    check = Located(value: found, location: entry.key.location)
+                }
+            case .reason: reason = text(entry.value, for: "\(key).reason")
+            case .hint: hint = text(entry.value, for: "\(key).hint")
+            case nil:
+                let unknown = entry.key.value
+                let suggestion = Spelling.nearest(to: unknown, among: RuleKey.allCases.map(\.rawValue))
                 let message = "unknown key '\(unknown.prefix(40))' in a rule of '\(key)'"
                 report(entry.key.location, message, suggestion: suggestion)
             }
         }
         if !named { report(node.location, "a rule of '\(key)' has no 'program'; write '*' for any") }
-        guard let program else { return nil }
-        return CommandRule(program: program, arguments: arguments, reason: reason, hint: hint, location: node.location)
+        if let check, program != nil || !arguments.isEmpty {
+            report(check.location, "a rule of '\(key)' has either 'check' or 'program' with 'arguments'")
+            return nil
+        }
+        guard let program = program ?? check.map({ _ in Glob("*") }) else { return nil }
+        return CommandRule(
+            program: program, arguments: arguments, check: check?.value, reason: reason, hint: hint,
+            location: node.location)
+    }
+
+    private mutating func check(_ node: SourceNode, for key: String) -> CommandCheck? {
+        guard let text = text(node, for: "\(key).check") else { return nil }
+        guard key == PolicyKey.deny.rawValue else {
+            report(node.location, "'check' finds dangers; it can stand in 'commands.deny' only")
+            return nil
+        }
+        if let check = CommandCheck(rawValue: text) { return check }
+        let names = CommandCheck.allCases.map(\.rawValue)
+        report(
+            node.location, "'\(key).check' must be one of \(names.joined(separator: ", ")), not '\(text.prefix(40))'",
+            suggestion: Spelling.nearest(to: text, among: names))
+        return nil
     }
 
     private mutating func program(_ node: SourceNode, for key: String) -> Glob? {
@@ -239,7 +293,7 @@ extension ValueReader {
     }
 }
 
-/// Names of environment variables and of system calls.
+/// Names of environment variables.
 enum VariableName {
     /// `[A-Za-z_][A-Za-z0-9_]*`, at most 256 bytes.
     static func isValid(_ name: Substring) -> Bool {

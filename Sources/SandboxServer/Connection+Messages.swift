@@ -5,6 +5,8 @@ import SandboxWire
 
 /// What the hello of this server says of itself.
 private let serverName = "sandboxd"
+/// Messages that this server takes beyond those that every server of this version takes.
+private let serverCapabilities = [WireCapability.policies, WireCapability.verify]
 
 extension Connection {
     func handle(_ frame: InboundFrame) {
@@ -48,7 +50,7 @@ extension Connection {
                 return fail("version \(version) is not spoken here; version \(wireVersion) is")
             }
             greeted()
-            return send(.hello(version: wireVersion, capabilities: [], server: serverName))
+            return send(.hello(version: wireVersion, capabilities: serverCapabilities, server: serverName))
         }
         switch message {
         case .hello: fail("hello came twice")
@@ -61,6 +63,7 @@ extension Connection {
         case .list(let channel):
             guard let client, isFree(channel) else { return }
             send(.runs(channel: channel, runs: engine.list(for: client)))
+        case .verify(let channel, let policy, let allChecks): verify(channel, policy, allChecks: allChecks)
         case .kill(let channel, let id):
             guard let client, isFree(channel) else { return }
             do throws(ServiceError) {
@@ -69,6 +72,31 @@ extension Connection {
             } catch {
                 send(.error(channel: channel, error: error))
             }
+        case .policies(let channel):
+            guard let client, isFree(channel) else { return }
+            send(.policies(channel: channel, policies: engine.policyList(for: client)))
+        case .policy(let channel, let name):
+            guard let client, isFree(channel) else { return }
+            do throws(ServiceError) {
+                send(.policy(channel: channel, policy: try engine.policy(named: name, for: client)))
+            } catch {
+                send(.error(channel: channel, error: error))
+            }
+        }
+    }
+
+    /// The answer takes as long as the probes; the channel is in use until then.
+    private func verify(_ channel: UInt32, _ policy: String?, allChecks: Bool) {
+        guard let client, isFree(channel) else { return }
+        do throws(ServiceError) {
+            verifying.insert(channel)
+            try engine.verify(policy: policy, allChecks: allChecks, for: client) { [weak self] verdicts in
+                self?.verifying.remove(channel)
+                self?.send(.verified(channel: channel, policies: verdicts))
+            }
+        } catch {
+            verifying.remove(channel)
+            send(.error(channel: channel, error: error))
         }
     }
 
@@ -89,7 +117,7 @@ extension Connection {
 
     /// An answer on a channel in use would be taken for its run's.
     private func isFree(_ channel: UInt32) -> Bool {
-        guard entries[channel] != nil else { return true }
+        guard entries[channel] != nil || verifying.contains(channel) else { return true }
         fail("channel \(channel) is in use")
         return false
     }

@@ -34,6 +34,8 @@ package final class Connection: ChannelInboundHandler {
     let log: Logger
     var state = State.awaitingHello
     var entries: [UInt32: Entry] = [:]
+    /// Channels on which a verification is awaited.
+    var verifying: Set<UInt32> = []
     private(set) var client: Client?
     private(set) var context: ChannelHandlerContext?
     private let frames: FrameHandler

@@ -19,11 +19,18 @@ package enum ClientMessage: Sendable, Equatable {
     case list(channel: UInt32)
     /// Ends a run by id, also one of another connection of the same user.
     case kill(channel: UInt32, id: String)
+    /// Asks for the policies that the caller may use.
+    case policies(channel: UInt32)
+    /// Asks for one of them with all that holds in it.
+    case policy(channel: UInt32, name: String)
+    /// Probes one policy or all of them anew. `allChecks`: of the one policy also those that held.
+    case verify(channel: UInt32, policy: String?, allChecks: Bool)
 }
 
 extension ClientMessage: Codable {
     private enum Keys: String, CodingKey {
-        case type, version, capabilities, channel, request, window, signal, size, id
+        case type, version, capabilities, channel, request, window, signal, size, id, name, policy
+        case allChecks = "all_checks"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -45,7 +52,13 @@ extension ClientMessage: Codable {
         case "resize":
             self = .resize(channel: try channel(), size: try values.decode(TerminalSize.self, forKey: .size))
         case "list": self = .list(channel: try channel())
+        case "verify":
+            self = .verify(
+                channel: try channel(), policy: try values.decodeIfPresent(String.self, forKey: .policy),
+                allChecks: try values.decodeIfPresent(Bool.self, forKey: .allChecks) ?? false)
         case "kill": self = .kill(channel: try channel(), id: try values.decode(String.self, forKey: .id))
+        case "policies": self = .policies(channel: try channel())
+        case "policy": self = .policy(channel: try channel(), name: try values.decode(String.self, forKey: .name))
         default:
             throw DecodingError.dataCorruptedError(
                 forKey: .type, in: values, debugDescription: "unknown message type '\(type.prefix(40))'")
@@ -82,6 +95,18 @@ extension ClientMessage: Codable {
             try values.encode("kill", forKey: .type)
             try values.encode(channel, forKey: .channel)
             try values.encode(id, forKey: .id)
+        case .policies(let channel):
+            try values.encode("policies", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+        case .policy(let channel, let name):
+            try values.encode("policy", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encode(name, forKey: .name)
+        case .verify(let channel, let policy, let allChecks):
+            try values.encode("verify", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encodeIfPresent(policy, forKey: .policy)
+            try values.encode(allChecks, forKey: .allChecks)
         }
     }
 }

@@ -4,6 +4,14 @@ import FoundationEssentials
 /// The version of the protocol that this code speaks.
 package let wireVersion = 1
 
+/// What was added to that version, as `hello` announces it.
+package enum WireCapability {
+    /// `verify` and `verified`.
+    package static let verify = "verify"
+    /// `policies` and `policy`.
+    package static let policies = "policies"
+}
+
 /// JSON to and from control frames.
 package enum ControlCoding {
     /// A control frame for a message.

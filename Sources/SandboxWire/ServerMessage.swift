@@ -14,13 +14,19 @@ package enum ServerMessage: Sendable, Equatable {
     case runs(channel: UInt32, runs: [RunSummary])
     /// The answer to `kill`: the run is being ended.
     case killed(channel: UInt32, id: String)
+    /// The answer to `policies`.
+    case policies(channel: UInt32, policies: [PolicySummary])
+    /// The answer to `policy`.
+    case policy(channel: UInt32, policy: PolicySummary)
+    /// The answer to `verify`.
+    case verified(channel: UInt32, policies: [PolicyVerification])
     /// The failure of a request; the channel is free again. Without a channel it is the connection that failed and ends.
     case error(channel: UInt32?, error: ServiceError)
 }
 
 extension ServerMessage: Codable {
     private enum Keys: String, CodingKey {
-        case type, version, capabilities, server, channel, id, result, runs, error
+        case type, version, capabilities, server, channel, id, result, runs, policies, policy, error
         case stdinWindow = "stdin_window"
     }
 
@@ -43,6 +49,14 @@ extension ServerMessage: Codable {
             self = .result(channel: try channel(), result: try values.decode(RunResult.self, forKey: .result))
         case "runs": self = .runs(channel: try channel(), runs: try values.decode([RunSummary].self, forKey: .runs))
         case "killed": self = .killed(channel: try channel(), id: try values.decode(String.self, forKey: .id))
+        case "policies":
+            self = .policies(
+                channel: try channel(), policies: try values.decode([PolicySummary].self, forKey: .policies))
+        case "policy":
+            self = .policy(channel: try channel(), policy: try values.decode(PolicySummary.self, forKey: .policy))
+        case "verified":
+            self = .verified(
+                channel: try channel(), policies: try values.decode([PolicyVerification].self, forKey: .policies))
         case "error":
             self = .error(
                 channel: try values.decodeIfPresent(UInt32.self, forKey: .channel),
@@ -81,6 +95,18 @@ extension ServerMessage: Codable {
             try values.encode("killed", forKey: .type)
             try values.encode(channel, forKey: .channel)
             try values.encode(id, forKey: .id)
+        case .policies(let channel, let policies):
+            try values.encode("policies", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encode(policies, forKey: .policies)
+        case .policy(let channel, let policy):
+            try values.encode("policy", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encode(policy, forKey: .policy)
+        case .verified(let channel, let policies):
+            try values.encode("verified", forKey: .type)
+            try values.encode(channel, forKey: .channel)
+            try values.encode(policies, forKey: .policies)
         case .error(let channel, let error):
             try values.encode("error", forKey: .type)
             try values.encodeIfPresent(channel, forKey: .channel)

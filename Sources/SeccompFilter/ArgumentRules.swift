@@ -18,14 +18,33 @@ struct ArgumentCondition {
 /// When a conditional call is allowed. Each inner list is one rule; all its conditions must hold.
 enum ArgumentRules {
     private static let word: UInt64 = 0xffff_ffff
+
+    /// In words, for explanations; `nil` for a call whose arguments nobody looks at.
+    static func condition(of name: String) -> String? {
+        switch name {
+        case "chmod", "fchmod", "fchmodat", "fchmodat2", "creat", "mkdir", "mkdirat", "open", "openat":
+            "without the set-user-ID and set-group-ID bits in its mode"
+        case "mknod", "mknodat": "for plain files, FIFOs and sockets, without set-ID bits"
+        case "clone": "without new namespaces"
+        case "socket": "for AF_UNIX, for TCP and UDP of AF_INET and AF_INET6, and for NETLINK_ROUTE"
+        case "socketpair": "for AF_UNIX"
+        case "mmap", "memfd_create": "without huge pages"
+        case "renameat2": "without RENAME_WHITEOUT"
+        case "ioctl": "but for TIOCSTI, TIOCLINUX and TIOCSETD"
+        case "personality": "for PER_LINUX, with or without ADDR_NO_RANDOMIZE"
+        case "prlimit64", "setrlimit": "but for RLIMIT_CORE, which stays as it is"
+        default: nil
+        }
+    }
     private static let setIdBits: UInt64 = 0o6000
 
-    static func rules(for name: String) -> [[ArgumentCondition]] {
+    /// `nil` for a call that is allowed with any arguments.
+    static func rules(for name: String) -> [[ArgumentCondition]]? {
         switch name {
         // A file with a set-user-ID bit in the workspace would be the caller's, on the host's disk, when it is executed
         // outside: so none can be made, neither by chmod nor by creating it with such a mode.
         case "chmod", "creat", "fchmod": [[ArgumentCondition(index: 1, mask: setIdBits, value: 0)]]
-        case "fchmodat": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]
+        case "fchmodat", "fchmodat2": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]
         case "mkdir": [[ArgumentCondition(index: 1, mask: setIdBits, value: 0)]]
         case "mkdirat": [[ArgumentCondition(index: 2, mask: setIdBits, value: 0)]]
         case "open": creating(flags: 1, mode: 2)
@@ -44,12 +63,20 @@ enum ArgumentRules {
             ]
         case "ioctl": allBut(deniedRequests).map { [ArgumentCondition(index: 1, mask: $0.mask, value: $0.value)] }
         case "socketpair": [[ArgumentCondition(index: 0, mask: word, value: UInt64(AF_UNIX))]]
+        // Huge pages are the host's reserve, and no memory limit counts them (MAP_HUGETLB, MFD_HUGETLB).
+        case "mmap": [[withoutHugePages]]
+        case "memfd_create": [[ArgumentCondition(index: 1, mask: 4, value: 0)]]
+        // RENAME_WHITEOUT leaves a device node.
+        case "renameat2": [[ArgumentCondition(index: 4, mask: 4, value: 0)]]
         // PER_LINUX, PER_LINUX with ADDR_NO_RANDOMIZE (gdb, some runtimes), and "tell me".
         case "personality":
             [0, 0x0004_0000, word].map { [ArgumentCondition(index: 0, mask: word, value: $0)] }
-        default: []
+        default: nil
         }
     }
+
+    /// `mmap(2)`
+    static let withoutHugePages = ArgumentCondition(index: 3, mask: 0x40000, value: 0)
 
     /// NEWNS NEWCGROUP NEWUTS NEWIPC NEWUSER NEWPID NEWNET.
     private static let namespaceFlags: UInt64 = 0x7e02_0000
@@ -73,14 +100,21 @@ enum ArgumentRules {
     /// Not AF_ALG, AF_VSOCK, AF_KEY, AF_PACKET, AF_BLUETOOTH...; of the internet only TCP and UDP (an unknown protocol
     /// loads modules on the host: SCTP, MPTCP, L2TP); netlink only for routes (`getifaddrs(3)` needs it).
     private static var sockets: [[ArgumentCondition]] {
-        func socket(_ family: Int32, _ networkProtocol: Int) -> [ArgumentCondition] {
+        func socket(_ family: Int32, _ type: __socket_type, _ networkProtocol: Int) -> [ArgumentCondition] {
             [
                 ArgumentCondition(index: 0, mask: word, value: UInt64(family)),
+                // SOCK_TYPE_MASK; the other bits are SOCK_CLOEXEC and SOCK_NONBLOCK. A type, too, loads modules: DCCP has
+                // one of its own, with protocol 0 (CVE-2017-6074).
+                ArgumentCondition(index: 1, mask: 0xf, value: UInt64(type.rawValue)),
                 ArgumentCondition(index: 2, mask: word, value: UInt64(networkProtocol)),
             ]
         }
-        let internet = [0, Int(IPPROTO_TCP), Int(IPPROTO_UDP)].flatMap { [socket(AF_INET, $0), socket(AF_INET6, $0)] }
-        return [[ArgumentCondition(index: 0, mask: word, value: UInt64(AF_UNIX))], socket(AF_NETLINK, 0)] + internet
+        let internet = [AF_INET, AF_INET6].flatMap { family in
+            [0, Int(IPPROTO_TCP)].map { socket(family, SOCK_STREAM, $0) }
+                + [0, Int(IPPROTO_UDP)].map { socket(family, SOCK_DGRAM, $0) }
+        }
+        let routes = [SOCK_RAW, SOCK_DGRAM].map { socket(AF_NETLINK, $0, 0) }
+        return [[ArgumentCondition(index: 0, mask: word, value: UInt64(AF_UNIX))]] + routes + internet
     }
 
     /// Asking for a limit on core dumps, which is answered as if it had been done. No core is ever written: the limit is

@@ -31,8 +31,11 @@ enum CommandProcess {
 
     private static func become(_ prepare: Prepare, gate: Int32, failures: Int32) -> Never {
         let failure = Failure(descriptor: failures)
-        Confinement.apply(prepare, failure)
+        let listener = Confinement.apply(prepare, failure)
+        // pid 1 takes the listener out of this process, which therefore waits; execve(2) closes it here.
+        failure.tellListener(Int32(listener))
         waitForWorkspace(gate)
+        System.close(Int32(listener))
         let request = CommandRequest.receive(failure)
         request.takeDescriptors(failure)
         request.setLimits(failure)
@@ -58,10 +61,17 @@ struct Failure {
     }
 
     func end(_ stage: init_stage, error: Int32) -> Never {
-        var failure: (stage: UInt32, error: Int32) = (stage.rawValue, error)
-        _ = withUnsafeMutableBytes(of: &failure) {
+        write(stage.rawValue, error)
+        System.exit(127)
+    }
+
+    /// The first thing that is told, when all went well so far: stage 0 and the descriptor's number.
+    func tellListener(_ listener: Int32) { write(0, listener) }
+
+    private func write(_ stage: UInt32, _ value: Int32) {
+        var message: (stage: UInt32, value: Int32) = (stage, value)
+        _ = withUnsafeMutableBytes(of: &message) {
             System.call(__NR_write, Int(descriptor), Int(bitPattern: $0.baseAddress!), 8)
         }
-        System.exit(127)
     }
 }

@@ -5,11 +5,11 @@ import CInitPlan
 struct CommandRequest {
     private let header: UnsafePointer<init_command>
     private let base: UnsafePointer<UInt8>
-    private let descriptors: (Int32, Int32, Int32)
+    private let descriptors: (Int32, Int32, Int32, Int32)
 
     static func receive(_ failure: Failure) -> CommandRequest {
         let memory = init_command_memory()
-        var descriptors: (Int32, Int32, Int32) = (-1, -1, -1)
+        var descriptors: (Int32, Int32, Int32, Int32) = (-1, -1, -1, -1)
         var count: Int32 = 0
         let received = withUnsafeMutableBytes(of: &descriptors) {
             init_receive(
@@ -22,7 +22,7 @@ struct CommandRequest {
         }
         let whole =
             received >= MemoryLayout<init_command>.size && request.header.pointee.bytes == UInt32(received)
-            && count == 3
+            && count == 3 + Int32(request.header.pointee.has_executable)
         failure.require(init_stage_command_receive, whole ? 0 : -Int(Errno.invalid))
         return request
     }
@@ -66,10 +66,40 @@ struct CommandRequest {
         let variables = pointers + argumentCount + 1
         collect(variableCount, at: header.pointee.variables, into: variables, failure)
         _ = init_block_signals(0)
+        if header.pointee.has_executable != 0 { executeDescriptor(arguments: pointers, variables: variables, failure) }
         guard let program = pointers[0] else { failure.end(init_stage_command_receive, error: Errno.invalid) }
         failure.end(
             init_stage_command_execute,
             error: ProgramSearch.execute(program, arguments: pointers, variables: variables))
+    }
+
+    /// The launcher's own program, where the policy's file system need not have any. Where the policy denies execveat(2),
+    /// the same file by its name in /proc.
+    private func executeDescriptor(
+        arguments: ProgramSearch.Strings, variables: ProgramSearch.Strings, _ failure: Failure
+    ) -> Never {
+        let empty: StaticString = ""
+        let result = System.call(
+            __NR_execveat, Int(descriptors.3), System.address(empty), System.address(arguments),
+            System.address(variables), Flag.emptyPathAt)
+        guard result == -Int(Errno.notPermitted) else {
+            failure.end(init_stage_command_execute, error: Int32(-result))
+        }
+        // The policy's message is not needed any more; its memory is.
+        let path = init_prepare_memory()
+        let directory: StaticString = "/proc/self/fd/"
+        let length = directory.utf8CodeUnitCount
+        for index in 0..<length { path[index] = directory.utf8Start[index] }
+        // One of the first descriptors of this process: a single digit, or two.
+        let number = Int(descriptors.3)
+        let digits = number < 10 ? 1 : 2
+        path[length] = 48 + UInt8(truncatingIfNeeded: digits == 1 ? number : number / 10)
+        path[length + 1] = 48 + UInt8(truncatingIfNeeded: number % 10)
+        path[length + digits] = 0
+        failure.end(
+            init_stage_command_execute,
+            error: ProgramSearch.execute(
+                UnsafeRawPointer(path).assumingMemoryBound(to: CChar.self), arguments: arguments, variables: variables))
     }
 
     /// Points at each of `count` NUL-terminated strings that follow one another, none past the message's end.

@@ -3,7 +3,8 @@ import CInitPlan
 
 /// Gives everything up, for good: capabilities, identity, the right to gain any, paths, system calls.
 enum Confinement {
-    static func apply(_ prepare: Prepare, _ failure: Failure) {
+    /// - Returns: the descriptor that hears of refused calls.
+    static func apply(_ prepare: Prepare, _ failure: Failure) -> Int {
         failure.require(init_stage_command_session, System.call(__NR_setsid))
         // One byte: too little for a file, and the value at which the kernel does not start a host's core handler
         // either, which 0 does not prevent (core(5), fs/coredump.c). The filter keeps it so.
@@ -11,6 +12,10 @@ enum Confinement {
         // Whoever started the daemon may have more; nothing of that is for the command.
         failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.nice, 0))
         failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.realTimePriority, 0))
+        // Counted also against the host's root, who made this user namespace: of a supply that root's own timers, signals
+        // and queues need, and the other sandboxes', nobody may take more than a small part (ucounts).
+        failure.require(init_stage_command_limits, init_lower_limit(ResourceLimit.pendingSignals, 512))
+        failure.require(init_stage_command_limits, init_lower_limit(ResourceLimit.queueBytes, 128 << 10))
         failure.require(init_stage_command_capabilities, init_drop_bounding_set())
         failure.require(init_stage_command_identity, System.call(__NR_setgroups, 0, 0))
         let gid = Int(INIT_COMMAND_GID)
@@ -21,13 +26,22 @@ enum Confinement {
         failure.require(
             init_stage_command_no_new_privileges, System.call(__NR_prctl, Prctl.setNoNewPrivileges, 1))
         _ = System.call(__NR_umask, 0o022)
+        restrictMemory(prepare, failure)
         restrictPaths(prepare, failure)
         // Last: the filter may refuse what came before. It allows what comes after (see SeccompFilter).
         let header = prepare.header.pointee
         let program = UnsafeRawPointer(bitPattern: prepare.address(header.filter))
+        let listener = program.map { init_install_filter($0, header.filter_count) } ?? -Int(Errno.invalid)
+        failure.require(init_stage_command_seccomp, listener)
+        return listener
+    }
+
+    /// No memory that is written and then executed: the kernel keeps it so for every program that comes after.
+    private static func restrictMemory(_ prepare: Prepare, _ failure: Failure) {
+        guard prepare.header.pointee.refuse_executable_memory != 0 else { return }
         failure.require(
-            init_stage_command_seccomp,
-            program.map { init_install_filter($0, header.filter_count) } ?? -Int(Errno.invalid))
+            init_stage_command_memory,
+            System.call(__NR_prctl, Prctl.setMemoryDenyWriteExecute, Prctl.refuseExecGain))
     }
 
     /// Landlock, before the workspace is mounted: its rule sits on the mount point's parent, from where it holds for
@@ -45,7 +59,8 @@ enum Confinement {
                 init_stage_command_landlock, init_landlock_allow(Int32(ruleset), Int32(path), rule.access))
             System.close(Int32(path))
         }
-        failure.require(init_stage_command_landlock, System.call(__NR_landlock_restrict_self, ruleset, 0))
+        failure.require(
+            init_stage_command_landlock, System.call(__NR_landlock_restrict_self, ruleset, Int(header.landlock_flags)))
         System.close(Int32(ruleset))
     }
 }

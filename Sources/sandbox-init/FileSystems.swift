@@ -6,7 +6,8 @@ enum FileSystems {
     static func mount(_ prepare: Prepare) {
         if prepare.header.pointee.loopback != 0 { Report.require(init_stage_loopback, init_loopback_up()) }
         mountProc()
-        let options: StaticString = "newinstance,ptmxmode=0666,mode=0620"
+        // All instances share one supply of terminals (kernel.pty.max); nobody may take it all.
+        let options: StaticString = "newinstance,ptmxmode=0666,mode=0620,max=32"
         Report.require(
             init_stage_mount_pts,
             System.mount(
@@ -44,6 +45,8 @@ enum FileSystems {
     }
 
     private static func makeSysctlReadOnly() {
+        // As with pending signals (Confinement): 128 are all that the host's root has for itself and for every sandbox.
+        Report.require(init_stage_mask_proc, System.write("16", to: "/proc/sys/user/max_inotify_instances"))
         Report.require(init_stage_mask_proc, System.bind("/proc/sys", at: "/proc/sys"))
         let flags = MountFlag.remount | MountFlag.readOnly | MountFlag.restricted
         Report.require(init_stage_mask_proc, System.bind("/proc/sys", at: "/proc/sys", flags: flags))

@@ -8,7 +8,7 @@ enum Identity {
     /// Works only through the ambient capabilities that came across the exec: uid 0 of the namespace did not exist then.
     static func take() {
         _ = init_block_signals(1)
-        waitForMaps()
+        if waitForMaps() == 2 { forbidExecutableMemoryFiles() }
         Report.require(init_stage_identity, System.call(__NR_setgroups, 0, 0))
         Report.require(init_stage_identity, System.call(__NR_setresgid, 0, 0, 0))
         Report.require(init_stage_identity, System.call(__NR_setresuid, 0, 0, 0))
@@ -19,12 +19,19 @@ enum Identity {
         Report.require(init_stage_identity, System.call(__NR_prctl, Prctl.setDumpable, 0))
     }
 
-    private static func waitForMaps() {
+    /// `vm.memfd_noexec` of this pid namespace, `sysctl(8)`: files in memory can no longer be executed. The kernel lets it
+    /// be written by the host's uid 0 alone, so now; the path is the template's.
+    private static func forbidExecutableMemoryFiles() {
+        Report.require(init_stage_memory_files, System.write("2", to: "/proc/sys/vm/memfd_noexec"))
+    }
+
+    private static func waitForMaps() -> UInt8 {
         var byte: UInt8 = 0
         var descriptor: Int32 = -1
         var count: Int32 = 0
         // Nothing but the launcher's word counts; without it the launcher is gone.
         guard init_receive(INIT_SOCKET, &byte, 1, &descriptor, &count) == 1, count == 0 else { System.exit(1) }
+        return byte
     }
 }
 

@@ -29,6 +29,15 @@ enum System {
         call(__NR_mount, address(source), address(target), 0, MountFlag.bind | flags, 0)
     }
 
+    /// One write(2) of a setting to a file of /proc.
+    static func write(_ value: StaticString, to path: StaticString) -> Int {
+        let file = call(__NR_openat, Open.here, address(path), Open.writeOnly | Open.closeOnExec)
+        guard file >= 0 else { return file }
+        let written = call(__NR_write, file, address(value), value.utf8CodeUnitCount)
+        close(Int32(file))
+        return written
+    }
+
     static func fork() -> Int { call(__NR_clone, Signal.child) }
 }
 

@@ -14,7 +14,7 @@ func runSandbox() -> Never {
     let command = CommandProcess.start(prepare)
     System.close(INIT_COMMAND_SOCKET)
     Workspace.receiveAndMount(prepare)
-    Supervisor.run(command)
+    Supervisor.run(command, prepare)
 }
 
 runSandbox()

@@ -16,7 +16,7 @@ struct Clients {
     }
 
     mutating func admit(_ client: UInt32, socket: Int32) throws(LaunchFailure) {
-        guard admitted[client] == nil, admitted.count < Self.maximum else {
+        guard client != ProbePlan.client, admitted[client] == nil, admitted.count < Self.maximum else {
             throw LaunchFailure(.client, "client \(client) exists or there are too many")
         }
         let origin = try at(.client) { () throws(SystemError) in try SocketOrigin(of: socket) }

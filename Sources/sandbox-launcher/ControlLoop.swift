@@ -18,6 +18,9 @@ struct ControlLoop: ~Copyable {
     /// Runs whose group has met its memory limit and whose kill is not yet counted, and how often to look again.
     private var suspects: [UInt64: Int] = [:]
 
+    /// `nil`: nobody asked for it.
+    private var audit: LandlockAudit?
+
     private static let maximumPolicies = 256
     private static let maximumSandboxes = 4096
 
@@ -27,6 +30,7 @@ struct ControlLoop: ~Copyable {
         case report = 1
         case death = 2
         case memory = 3
+        case audit = 4
 
         func token(_ run: UInt64 = 0) -> UInt64 { rawValue << 60 | run }
     }
@@ -61,6 +65,7 @@ struct ControlLoop: ~Copyable {
         case .report: sandboxes[run].map { hear($0) }
         case .death: try sandboxes[run].map { sandbox throws(LaunchFailure) in try bury(sandbox) }
         case .memory: sandboxes[run].map { suspect($0) }
+        case .audit: hearAudit()
         case nil: break
         }
     }
@@ -85,6 +90,7 @@ struct ControlLoop: ~Copyable {
     private mutating func perform(_ command: LauncherCommand, descriptors: [Int32]) {
         switch command {
         case .policy(let policy): add(policy)
+        case .audit: startAudit()
         case .seal:
             sealed = true
             send(.sealed(limits: host.groups.name))
@@ -108,10 +114,25 @@ struct ControlLoop: ~Copyable {
             guard !sealed, policies[policy.name] == nil, policies.count < Self.maximumPolicies else {
                 throw LaunchFailure(.refused, errno: EPERM, "no more policies are taken")
             }
-            policies[policy.name] = try PreparedPolicy(policy, host: host)
+            policies[policy.name] = try PreparedPolicy(policy, host: host, isAudited: audit != nil)
             send(.policyReady(name: policy.name))
         } catch {
             send(.policyRefused(name: policy.name, failure: error))
+        }
+    }
+
+    private mutating func startAudit() {
+        do throws(LaunchFailure) {
+            guard !sealed, audit == nil, policies.isEmpty else {
+                throw LaunchFailure(.refused, errno: EPERM, "audit comes first")
+            }
+            let audit = try LandlockAudit(landlock: host.landlock)
+            let number = audit.number
+            try at(.audit) { () throws(SystemError) in try readiness.add(number, token: Kind.audit.token()) }
+            self.audit = consume audit
+            send(.auditing)
+        } catch {
+            send(.auditRefused(failure: error))
         }
     }
 
@@ -141,9 +162,10 @@ struct ControlLoop: ~Copyable {
         guard let prepared = policies[request.policy] else {
             throw LaunchFailure(.refused, errno: ENOENT, "no policy \(request.policy)")
         }
+        let request = request.probe ? try RequestCheck.probe(request, of: prepared) : request
         try RequestCheck.check(request, against: prepared.policy)
         for descriptor in descriptors { try RequestCheck.checkStandardStream(descriptor) }
-        let caller = try clients.identity(of: request.client)
+        let caller = request.probe ? nil : try clients.identity(of: request.client)
         guard let slot = host.slots.take() else { throw LaunchFailure(.slots, errno: EAGAIN, "no identity is free") }
         do throws(LaunchFailure) {
             return try start(request, descriptors, prepared, caller, slot)
@@ -154,7 +176,7 @@ struct ControlLoop: ~Copyable {
     }
 
     private mutating func start(
-        _ request: LaunchRequest, _ descriptors: [Int32], _ prepared: PreparedPolicy, _ caller: PeerIdentity,
+        _ request: LaunchRequest, _ descriptors: [Int32], _ prepared: PreparedPolicy, _ caller: PeerIdentity?,
         _ slot: IdentitySlot
     ) throws(LaunchFailure) -> Sandbox {
         func sequence(_ workspace: Int32?) -> LaunchSequence {
@@ -162,8 +184,8 @@ struct ControlLoop: ~Copyable {
                 host: host, prepared: prepared, request: request, slot: slot, workspace: workspace,
                 descriptors: descriptors)
         }
-        guard let path = request.workspace else { return try sequence(nil).start() }
-        let workspace = try workspaces.open(path, as: caller, policy: prepared.policy, slot: slot)
+        guard let path = request.workspace, let caller else { return try sequence(nil).start() }
+        let workspace = try workspaces.open(path, as: caller, prepared: prepared, slot: slot)
         return try sequence(workspace.number).start()
     }
 
@@ -187,6 +209,12 @@ struct ControlLoop: ~Copyable {
                 readiness.forget(sandbox.socket.number)
                 return
             }
+        }
+    }
+
+    private mutating func hearAudit() {
+        for (uid, denial) in audit?.drain() ?? [] {
+            sandboxes.values.first { $0.slot.command == uid }?.note(denial)
         }
     }
 
@@ -216,6 +244,8 @@ struct ControlLoop: ~Copyable {
         let reaped = try at(.descriptors) { () throws(SystemError) in try sandbox.process.reap(wait: false) }
         guard reaped != nil else { return }
         hear(sandbox)
+        hearAudit()
+        audit?.forget(sandbox.slot.command)
         readiness.forget(sandbox.process.pidfd.number)
         readiness.forget(sandbox.socket.number)
         if sandbox.group.memoryEvents >= 0 { readiness.forget(sandbox.group.memoryEvents) }

@@ -11,20 +11,26 @@ final class Host {
     let home: OwnedDescriptor
     /// A sealed copy of sandbox-init: no sandbox can change what the next one runs (CVE-2019-5736).
     let initExecutable: OwnedDescriptor
+    /// The same of sandbox-probe.
+    let probeExecutable: OwnedDescriptor
     let groups: any ControlGroupHierarchy
     let slots: IdentitySlots
     let landlock: Landlock
+    let memory: MemoryProtection
 
     private init(
         proc: Directory, home: consuming OwnedDescriptor, initExecutable: consuming OwnedDescriptor,
-        groups: any ControlGroupHierarchy, slots: IdentitySlots, landlock: Landlock
+        probeExecutable: consuming OwnedDescriptor, groups: any ControlGroupHierarchy, slots: IdentitySlots,
+        landlock: Landlock
     ) {
         self.proc = proc
         self.home = home
         self.initExecutable = initExecutable
+        self.probeExecutable = probeExecutable
         self.groups = groups
         self.slots = slots
         self.landlock = landlock
+        memory = MemoryProtection(proc: proc)
     }
 
     static func prepare(control: Int32) throws(LaunchFailure) -> Host {
@@ -36,21 +42,28 @@ final class Host {
         let home = try at(.template) { () throws(SystemError) in
             try MountNamespace.open(of: getpid(), proc: proc)
         }
-        let executable = try at(.descriptors) { () throws(SystemError) in try InitExecutable.sealedCopy() }
+        let executable = try at(.descriptors) { () throws(SystemError) in
+            try InitExecutable.sealedCopy(of: "sandbox-init")
+        }
+        let probe = try at(.descriptors) { () throws(SystemError) in
+            try InitExecutable.sealedCopy(of: ProbePlan.program)
+        }
         let slots = try at(.slots) { () throws(SystemError) in try IdentitySlots.reserve() }
         let groups = try at(.cgroup) { () throws(SystemError) in
             try ControlGroupDetection.detect(name: "sandboxd-\(slots.block)")
         }
         let landlock = try at(.commandLandlock) { () throws(SystemError) in try Landlock() }
         return Host(
-            proc: proc, home: home, initExecutable: executable, groups: groups, slots: slots, landlock: landlock)
+            proc: proc, home: home, initExecutable: executable, probeExecutable: probe, groups: groups, slots: slots,
+            landlock: landlock)
     }
 
     /// Makes this process's own state independent of who started it.
     private static func settle(control: Int32) throws(SystemError) {
         // Terminal signals and the like are sandboxd's business; the end of its socket ends this process. What a parent
         // ignored must not stay ignored in the sandboxes.
-        for number in 1..<65 where number != SIGKILL && number != SIGSTOP { signal(Int32(number), SIG_DFL) }
+        // What cannot be ignored refuses this, and need not be reset.
+        for number in 1...64 { _ = sandbox_default_signal(Int32(number)) }
         var all = sigset_t()
         sigfillset(&all)
         sigprocmask(SIG_BLOCK, &all, nil)

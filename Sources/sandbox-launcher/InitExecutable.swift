@@ -2,12 +2,12 @@ import CSandbox
 import Glibc
 import LinuxSystem
 
-/// sandbox-init, copied into memory and sealed, found beside this program.
+/// A program that runs inside, copied into memory and sealed, found beside this one.
 enum InitExecutable {
-    static func sealedCopy() throws(SystemError) -> OwnedDescriptor {
-        let path = try siblingPath("sandbox-init")
+    static func sealedCopy(of name: String) throws(SystemError) -> OwnedDescriptor {
+        let path = try siblingPath(name)
         let program = try wholeFileBytes(path)
-        let copy = OwnedDescriptor(owning: try system("create a memory file") { sandbox_memfd("sandbox-init") })
+        let copy = OwnedDescriptor(owning: try system("create a memory file") { sandbox_memfd(name) })
         let number = copy.number
         var written = 0
         while written < program.count {

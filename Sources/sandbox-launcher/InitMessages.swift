@@ -30,15 +30,20 @@ private struct Blob {
 /// `init_prepare`: what depends on the policy alone.
 enum PrepareMessage {
     static func encode(
-        _ policy: CompiledPolicy, rules: PathRules, filter: FilterProgram, landlock: Landlock
+        _ policy: CompiledPolicy, rules: PathRules, filter: FilterProgram, watched: FilterRequest.Watched,
+        isAudited: Bool, host: Host
     ) -> [UInt8] {
+        let landlock = host.landlock
         var blob = Blob(headerBytes: MemoryLayout<init_prepare>.size)
         var header = init_prepare()
         header.loopback = policy.loopback ? 1 : 0
-        header.execute_written = policy.executeWritten ? 1 : 0
+        header.execute_written = policy.executesWritten ? 1 : 0
         header.handled_access = landlock.handledAccess.rawValue
         header.handled_network = policy.loopback ? 0 : landlock.handledNetwork
         header.scoped = landlock.scoped
+        header.landlock_flags = isAudited ? UInt32(INIT_LANDLOCK_LOG) : 0
+        header.watched = watched.rawValue
+        header.refuse_executable_memory = !policy.writeExecuteMemory && host.memory.hasWriteExecuteRefusal ? 1 : 0
         var table: [UInt8] = []
         for rule in rules.rules {
             let entry = init_rule(access: rule.access.rawValue, path: blob.append([rule.path]), reserved: 0)
@@ -78,6 +83,7 @@ enum CommandMessage {
         header.open_files = UInt64(request.limits.openFiles)
         header.file_size = request.limits.fileSizeBytes
         header.cpu_seconds = request.limits.cpuSeconds ?? .max
+        header.has_executable = request.probe ? 1 : 0
         header.directory = blob.append([request.cwd.isEmpty ? "." : request.cwd])
         header.arguments = blob.append(request.argv)
         header.variables = blob.append(request.environment)

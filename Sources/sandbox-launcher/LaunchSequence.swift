@@ -91,12 +91,13 @@ struct LaunchSequence {
         try at(.handOver) { () throws(SystemError) in
             if command.count > 64 << 10 { try MessageSocket.growBuffers(of: commandSocket, to: 2 * command.count) }
             // No message here can block: each socket's buffer holds all that it is sent.
-            try MessageSocket.send([1], over: initSocket)
+            try MessageSocket.send([prepared.sealsMemoryFiles ? 2 : 1], over: initSocket)
             try MessageSocket.send(prepared.message, over: initSocket)
             try MessageSocket.send(
                 WorkspaceMessage.encode(hasMount: workspace != nil), descriptors: workspace.map { [$0] } ?? [],
                 over: initSocket)
-            try MessageSocket.send(command, descriptors: descriptors, over: commandSocket)
+            let executable = request.probe ? [host.probeExecutable.number] : []
+            try MessageSocket.send(command, descriptors: descriptors + executable, over: commandSocket)
         }
     }
 }

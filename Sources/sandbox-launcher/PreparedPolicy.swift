@@ -7,25 +7,51 @@ import SeccompFilter
 final class PreparedPolicy {
     let policy: CompiledPolicy
     let template: OwnedDescriptor
+    let roots: WorkspaceRoots
     /// `init_prepare` with all that follows it.
     let message: [UInt8]
+    /// argv of this policy's probe.
+    let probeArguments: [String]
+    /// Whether pid 1 forbids executable files in memory first of all.
+    let sealsMemoryFiles: Bool
 
-    init(_ policy: CompiledPolicy, host: Host) throws(LaunchFailure) {
+    /// - Parameter isAudited: whether Landlock's refusals become audit messages.
+    init(_ policy: CompiledPolicy, host: Host, isAudited: Bool) throws(LaunchFailure) {
         self.policy = policy
         try Self.check(policy)
-        let filter = try Self.compile(policy)
+        roots = try WorkspaceRoots(policy.workspaceRoots, proc: host.proc)
+        let request = Self.filterRequest(policy, memory: host.memory)
+        let filter = try Self.compile(request)
+        sealsMemoryFiles = !policy.executesWritten && host.memory.hasMemoryFileRule
         let contents = try at(.template) { () throws(SystemError) in try TemplateContents(readPaths: policy.readPaths) }
-        let rules = PathRules(policy, contents: contents, landlock: host.landlock)
-        message = PrepareMessage.encode(policy, rules: rules, filter: filter, landlock: host.landlock)
-        template = try TemplateNamespace.build(policy, contents: contents, host: host)
+        let executables = try ExecutableTree(policy, contents: contents)
+        let rules = PathRules(policy, contents: contents, executables: executables, landlock: host.landlock)
+        message = PrepareMessage.encode(
+            policy, rules: rules, filter: filter, watched: request.watchedAndAllowed,
+            isAudited: isAudited, host: host)
+        let shown = Set(contents.shown.map(\.path))
+        probeArguments = Self.probeArguments(policy, shown: shown)
+        template = try TemplateNamespace.build(policy, contents: contents, executables: executables, host: host)
+    }
+
+    private static func probeArguments(_ policy: CompiledPolicy, shown: Set<String>) -> [String] {
+        let (allow, deny) = SystemCallCatalog.expand(allow: policy.syscallsAllowed, deny: policy.syscallsDenied)
+        return ProbePlan.arguments(
+            policy, shown: shown.contains,
+            denied: { entry in
+                let calls = SystemCallCatalog.group(named: entry)?.calls ?? [entry]
+                return calls.filter(deny.contains).compactMap { name in
+                    FilterCompiler.number(name).map { (name, $0) }
+                }
+            }, allowed: allow.filter { !deny.contains($0) })
     }
 
     /// What no policy may say, whoever wrote it.
     private static func check(_ policy: CompiledPolicy) throws(LaunchFailure) {
         let forbidden = ["/", "/proc", "/sys", "/dev", "/run", "/root", "/etc"]
-        for path in policy.readPaths + policy.hidePaths {
-            let plain = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-            guard path.hasPrefix("/"), !plain.contains(""), !plain.contains("."), !plain.contains("..") else {
+        let programs = (policy.executePaths ?? []).map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+        for path in policy.readPaths + policy.hidePaths + programs + (policy.libraryPaths ?? []) {
+            guard PathText.isPlain(path, single: true) else {
                 throw LaunchFailure(.refused, errno: EINVAL, "\(path) is not an absolute, plain path")
             }
         }
@@ -37,9 +63,32 @@ final class PreparedPolicy {
         }
     }
 
-    private static func compile(_ policy: CompiledPolicy) throws(LaunchFailure) -> FilterProgram {
+    private static func filterRequest(_ policy: CompiledPolicy, memory: MemoryProtection) -> FilterRequest {
+        var request = FilterRequest()
+        request.allow = policy.syscallsAllowed
+        request.deny = policy.syscallsDenied
+        request.watched = .connect
+        // Without a network no address can be sent to; with loopback it would cost every datagram 40 us.
+        if !policy.loopback { request.watched.insert(.send) }
+        if !policy.executesWritten {
+            request.watched.insert(.execute)
+            // A file in memory is on no mount that could be noexec.
+            request.refusesMemoryFiles = !memory.hasMemoryFileRule
+        }
+        if !policy.writeExecuteMemory {
+            // A file in memory can be mapped twice, to write and to execute.
+            request.refusesMemoryFiles = true
+            request.refusesExecutableSharedMemory = true
+            request.refusesExecutableMemory = !memory.hasWriteExecuteRefusal
+            // ptrace(2) and the like write into memory that cannot be written.
+            request.deny += SystemCallCatalog.group(named: "debug")?.calls ?? []
+        }
+        return request
+    }
+
+    private static func compile(_ request: FilterRequest) throws(LaunchFailure) -> FilterProgram {
         do {
-            return try FilterCompiler.compile(allow: policy.syscallsAllowed, deny: policy.syscallsDenied)
+            return try FilterCompiler.compile(request)
         } catch {
             switch error {
             case .unknownCall(let name):

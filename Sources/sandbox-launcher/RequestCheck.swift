@@ -12,9 +12,29 @@ enum RequestCheck {
         if request.workspace != nil && policy.workspaceMode == .none {
             throw refusal("policy \(policy.name) allows no workspace")
         }
-        for variable in request.environment where !variable.contains("=") || variable.hasPrefix("=") {
+        for variable in request.environment
+        where !variable.utf8.dropFirst().contains(UInt8(ascii: "=")) || variable.utf8.first == UInt8(ascii: "=") {
             throw refusal("an environment variable has no name")
         }
+    }
+
+    /// The probe that a request asks for, in this process's own words. It runs for nobody: whoever could make it run
+    /// something else would have a sandbox without a client.
+    static func probe(_ request: LaunchRequest, of prepared: PreparedPolicy) throws(LaunchFailure) -> LaunchRequest {
+        guard request == .probe(run: request.run, policy: prepared.policy) else {
+            throw refusal("a probe says nothing but its policy")
+        }
+        let strings = prepared.probeArguments + ProbePlan.environment
+        guard strings.count <= LaunchRequest.maximumStrings,
+            strings.reduce(0, { $0 + $1.utf8.count + 1 }) <= LaunchRequest.maximumStringBytes
+        else {
+            throw LaunchFailure(.refused, errno: E2BIG, "policy \(request.policy) has too many paths for its probe")
+        }
+        var own = request
+        own.argv = prepared.probeArguments
+        own.environment = ProbePlan.environment
+        own.limits = prepared.policy.maximum
+        return own
     }
 
     /// A pipe, a terminal or /dev/null, opened for real. A directory of the host, or a way to one, would lead the command

@@ -17,6 +17,7 @@ final class Sandbox {
     private(set) var failure: LaunchFailure?
     private(set) var ending: RunReport.Ending?
     private var lastReport = init_report()
+    private var denials: [KernelDenial] = []
 
     init(
         run: UInt64, request: LaunchRequest, slot: IdentitySlot, group: any ControlGroup,
@@ -41,13 +42,17 @@ final class Sandbox {
         let message: MessageSocket.Message?
         do {
             message = try MessageSocket.receive(
-                from: socket.number, maximum: MemoryLayout<init_report>.size, wait: false)
+                from: socket.number, maximum: MemoryLayout<init_denial>.size, wait: false)
         } catch {
             if error.errno == EAGAIN { return .nothing }
             throw error
         }
         guard let message else { return .closed }
         message.closeAll()
+        if let denial = KernelDenial(message.bytes) {
+            note(denial)
+            return .report
+        }
         guard message.bytes.count == MemoryLayout<init_report>.size else { return .closed }
         let report = message.bytes.withUnsafeBytes { $0.loadUnaligned(as: init_report.self) }
         lastReport = report
@@ -57,12 +62,21 @@ final class Sandbox {
             return .started(at: report.at)
         case init_report_failed.rawValue:
             let stage = LaunchStage(rawValue: UInt16(truncatingIfNeeded: report.stage)) ?? .initReceive
-            failure = LaunchFailure(stage, errno: report.error, subject(of: stage))
+            failure = LaunchFailure(stage, errno: report.error, subject(of: stage), denials: denials)
         case init_report_ended.rawValue:
             ending = Self.ending(status: report.status)
         default: break
         }
         return .report
+    }
+
+    /// The first word of a kind of refusal, or its count: pid 1 counts, and Landlock's come one by one.
+    func note(_ denial: KernelDenial) {
+        if let known = denials.firstIndex(where: { $0.isSame(as: denial) }) {
+            denials[known].count = denial.kind == .path ? denials[known].count + 1 : denial.count
+        } else if denials.count < KernelDenial.maximumCount {
+            denials.append(denial)
+        }
     }
 
     /// What a failed step was about, for the message to the user.
@@ -89,7 +103,8 @@ final class Sandbox {
             usage.contextSwitches = lastReport.context_switches
         }
         let now = monotonicNanoseconds()
-        return RunReport(ending: ending ?? .killed, startedAt: startedAt ?? now, endedAt: now, usage: usage)
+        return RunReport(
+            ending: ending ?? .killed, startedAt: startedAt ?? now, endedAt: now, usage: usage, denials: denials)
     }
 
     func kill() {

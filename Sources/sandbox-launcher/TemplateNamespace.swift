@@ -6,9 +6,9 @@ import LinuxSystem
 /// A mount namespace whose root is what a policy's sandboxes see, made once. Each sandbox begins as a copy of it, in a
 /// user namespace of its own, and therefore finds every mount in it locked.
 enum TemplateNamespace {
-    static func build(_ policy: CompiledPolicy, contents: TemplateContents, host: Host) throws(LaunchFailure)
-        -> OwnedDescriptor
-    {
+    static func build(
+        _ policy: CompiledPolicy, contents: TemplateContents, executables: ExecutableTree, host: Host
+    ) throws(LaunchFailure) -> OwnedDescriptor {
         try at(.template) { () throws(SystemError) in
             let results = try DescriptorPair.pipe()
             let gate = try DescriptorPair.pipe()
@@ -18,7 +18,7 @@ enum TemplateNamespace {
             // wants to see a /proc before a sandbox may mount its own, and this one tells nothing to who uncovers it.
             let builder = try ForkedChild.fork(namespaces: [.mount, .pid]) {
                 close(gateWrite)
-                return runBuilder(policy, contents, results: resultsWrite, gate: gateRead)
+                return runBuilder(policy, contents, executables, results: resultsWrite, gate: gateRead)
             }
             defer { builder.killAndReap() }
             // Only the builder holds the writing end now: its death is the end of the pipe.
@@ -29,11 +29,12 @@ enum TemplateNamespace {
 
     /// In the child. Tells how it went and then keeps the namespace alive until it is killed.
     private static func runBuilder(
-        _ policy: CompiledPolicy, _ contents: TemplateContents, results: Int32, gate: Int32
+        _ policy: CompiledPolicy, _ contents: TemplateContents, _ executables: ExecutableTree, results: Int32,
+        gate: Int32
     ) -> Int32 {
         var message: [UInt8]
         do throws(SystemError) {
-            try assemble(policy, contents)
+            try assemble(policy, contents, executables)
             message = [0]
         } catch {
             message = [1] + withUnsafeBytes(of: error.errno.littleEndian) { Array($0) }
@@ -55,7 +56,9 @@ enum TemplateNamespace {
         throw SystemError(String(decoding: message[5..<count], as: UTF8.self), errno: code)
     }
 
-    private static func assemble(_ policy: CompiledPolicy, _ contents: TemplateContents) throws(SystemError) {
+    private static func assemble(
+        _ policy: CompiledPolicy, _ contents: TemplateContents, _ executables: ExecutableTree
+    ) throws(SystemError) {
         try MountNamespace.makePrivate()
         let tree = try DetachedMount.temporary(
             options: ["size": "8m", "nr_inodes": "4096", "mode": "0755"], [.noSuid, .noExec])
@@ -63,7 +66,14 @@ enum TemplateNamespace {
         // Any directory will do: nobody else sees this namespace.
         try DetachedMount.attach(tree, at: "/tmp", below: AT_FDCWD)
         try system("change directory", "/tmp") { chdir("/tmp") }
-        for shown in contents.shown { try show(shown) }
+        let plain: DetachedMount.Attributes = [.readOnly, .noSuid, .noDev]
+        let shownAttributes = executables.isRestricted ? plain.union(.noExec) : plain
+        for shown in contents.shown { try show(shown.path, shownAttributes) }
+        // On top of one another, so in this order: what can be mapped, what of it cannot, what can be executed.
+        for directory in executables.libraries { try show(directory, plain) }
+        for program in executables.covered { try show(program, shownAttributes) }
+        for loader in executables.loaders where !executables.isWithinLibraries(loader) { try show(loader, plain) }
+        for program in executables.programs { try show(program.path, plain) }
         let flags = UInt(MS_NOSUID) | UInt(MS_NODEV) | UInt(MS_NOEXEC)
         try system("mount", "proc") { mount("proc", "proc", "proc", flags, nil) }
         for path in policy.hidePaths { try hide(path) }
@@ -71,13 +81,13 @@ enum TemplateNamespace {
         try MountNamespace.pivotHere()
     }
 
-    private static func show(_ shown: ShownPath) throws(SystemError) {
+    private static func show(_ path: String, _ attributes: DetachedMount.Attributes) throws(SystemError) {
         let flags = SANDBOX_O_PATH | O_CLOEXEC
-        let source = OwnedDescriptor(owning: try system("open", shown.path) { open(shown.path, flags) })
+        let source = OwnedDescriptor(owning: try system("open", path) { open(path, flags) })
         // With what is mounted below it, or that would become visible which those mounts cover.
         let tree = try DetachedMount.clone(of: source.number, recursive: true)
-        try DetachedMount.restrict(tree, [.readOnly, .noSuid, .noDev], recursive: true)
-        try DetachedMount.attach(tree, at: String(shown.path.dropFirst()), below: AT_FDCWD)
+        try DetachedMount.restrict(tree, attributes, recursive: true)
+        try DetachedMount.attach(tree, at: String(path.dropFirst()), below: AT_FDCWD)
     }
 
     private static func hide(_ path: String) throws(SystemError) {
@@ -90,5 +100,9 @@ enum TemplateNamespace {
         }
         let cover = status.st_mode & S_IFMT == S_IFDIR ? ".mask/directory" : ".mask/file"
         try system("hide", path) { mount(cover, inside, nil, UInt(MS_BIND), nil) }
+        // The tree that the cover is from is not read-only yet.
+        let flags =
+            UInt(MS_REMOUNT) | UInt(MS_BIND) | UInt(MS_RDONLY) | UInt(MS_NOSUID) | UInt(MS_NODEV) | UInt(MS_NOEXEC)
+        try system("hide", path) { mount(nil, inside, nil, flags, nil) }
     }
 }

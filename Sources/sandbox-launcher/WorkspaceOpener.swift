@@ -20,20 +20,22 @@ struct WorkspaceOpener {
     init(host: Host) { self.host = host }
 
     mutating func open(
-        _ path: String, as caller: PeerIdentity, policy: CompiledPolicy, slot: IdentitySlot
+        _ path: String, as caller: PeerIdentity, prepared: PreparedPolicy, slot: IdentitySlot
     ) throws(LaunchFailure) -> OwnedDescriptor {
         try Self.requireNormal(path)
-        let directory = try openAsCaller(path, caller, writable: policy.workspaceMode == .write)
+        let policy = prepared.policy
+        let opened = try openAsCaller(path, caller, writable: policy.workspaceMode == .write)
+        let directory = opened.descriptor.number
         let real = try at(.workspaceOpen) { () throws(SystemError) in
-            try PathWalk.path(of: directory.number, proc: host.proc)
+            try PathWalk.path(of: directory, proc: host.proc)
         }
-        try WorkspaceRoots.require(real, in: policy, caller: caller, proc: host.proc)
+        try prepared.roots.require(opened.places, at: real, caller: caller)
         let namespace = try map(caller, to: slot)
         return try at(.workspaceMount) { () throws(SystemError) in
-            let tree = try DetachedMount.clone(of: directory.number, recursive: false)
+            let tree = try DetachedMount.clone(of: directory, recursive: false)
             var attributes: DetachedMount.Attributes = [.noSuid, .noDev]
             if policy.workspaceMode == .read { attributes.insert(.readOnly) }
-            if !policy.executeWritten { attributes.insert(.noExec) }
+            if !policy.executesWritten { attributes.insert(.noExec) }
             do throws(SystemError) {
                 try DetachedMount.mapIdentities(tree, by: namespace, attributes)
             } catch {
@@ -46,21 +48,33 @@ struct WorkspaceOpener {
     }
 
     private static func requireNormal(_ path: String) throws(LaunchFailure) {
-        let components = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard path.hasPrefix("/"), !components.contains(".."), !components.contains(".") else {
+        guard PathText.isPlain(path) else {
             throw LaunchFailure(.workspaceOpen, errno: EINVAL, "\(path) is not an absolute, plain path")
         }
     }
 
+    /// The directory, and what it lies in, both with nothing but the caller's rights.
     private func openAsCaller(
         _ path: String, _ caller: PeerIdentity, writable: Bool
-    ) throws(LaunchFailure) -> OwnedDescriptor {
-        do {
-            return try PathWalk.openDirectory(path, as: caller, writable: writable)
+    ) throws(LaunchFailure) -> OpenedDirectory {
+        var stage = LaunchStage.workspaceOpen
+        do throws(SystemError) {
+            return try PathWalk.asCaller(caller) { () throws(SystemError) in
+                let directory = try PathWalk.open(path)
+                stage = .workspaceAccess
+                try PathWalk.requireAccess(directory, writable: writable)
+                stage = .workspaceRoots
+                return OpenedDirectory(places: try PathWalk.enclosing(directory), descriptor: directory)
+            }
         } catch {
-            let stage: LaunchStage = error.call == "access workspace" ? .workspaceAccess : .workspaceOpen
             throw LaunchFailure(stage, errno: error.errno, path)
         }
+    }
+
+    private struct OpenedDirectory: ~Copyable {
+        /// Itself and all that it lies in.
+        let places: [FileIdentity]
+        let descriptor: OwnedDescriptor
     }
 
     private mutating func map(_ caller: PeerIdentity, to slot: IdentitySlot) throws(LaunchFailure) -> Int32 {
@@ -76,41 +90,5 @@ struct WorkspaceOpener {
         }.release()
         maps[key] = namespace
         return namespace
-    }
-}
-
-/// Where a policy lets workspaces be.
-enum WorkspaceRoots {
-    /// Directories of the system. A policy that means one of them must name it, or something inside it, as a root.
-    private static let systemDirectories = [
-        "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys",
-        "/usr", "/var/backups", "/var/cache", "/var/lib", "/var/log", "/var/mail", "/var/run", "/var/spool",
-    ]
-    /// These are no workspaces; what lies below them can be.
-    private static let notThemselves = ["/", "/home", "/var"]
-
-    /// `path` is where the kernel says the opened directory is, not what the caller wrote.
-    static func require(
-        _ path: String, in policy: CompiledPolicy, caller: PeerIdentity, proc: Directory
-    ) throws(LaunchFailure) {
-        for root in policy.workspaceRoots {
-            guard let root = resolve(root, caller: caller, proc: proc), isWithin(path, root) else { continue }
-            let named = systemDirectories.contains { isWithin(path, $0) && !isWithin(root, $0) }
-            if !named && !(notThemselves.contains(path) && root != path) && path != "/" { return }
-        }
-        throw LaunchFailure(.workspaceRoots, errno: EACCES, path)
-    }
-
-    static func isWithin(_ path: String, _ directory: String) -> Bool {
-        directory == "/" || path == directory || path.hasPrefix(directory + "/")
-    }
-
-    /// A root as the kernel names it: roots may be symbolic links, by the operator's choice.
-    private static func resolve(_ root: String, caller: PeerIdentity, proc: Directory) -> String? {
-        guard let path = root == "~" ? HomeDirectory.of(caller.uid) : root else { return nil }
-        let number = Glibc.open(path, SANDBOX_O_PATH | O_DIRECTORY | O_CLOEXEC)
-        guard number >= 0 else { return nil }
-        let directory = OwnedDescriptor(owning: number)
-        return try? PathWalk.path(of: directory.number, proc: proc)
     }
 }

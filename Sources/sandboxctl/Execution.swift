@@ -21,9 +21,9 @@ struct Execution {
         }
         do {
             let input = try ExecInput(command.stdin)
-            if command.explain { try explain() }
             try interruption.watch(terminal: command.tty)
             let service = try await Service.choose(command.serviceChoice)
+            if command.explain { try await explain(service.client) }
             let (result, writeFailure) = try await run(on: service, input)
             try report.map { try write(JSONLine.bytes(result), $0) }
             try await service.end()
@@ -73,11 +73,12 @@ struct Execution {
         return ExitStatus.of(result.outcome)
     }
 
-    private func explain() throws {
-        let source = command.policySource ?? PolicySource(text: "default")
-        if !command.standalone { source.warnIfNotTheServices() }
-        let policy = try source.load()
-        let explanation = policy.explain(argv: command.command)
+    /// What the service that is about to run the command says of its policy.
+    private func explain(_ client: SandboxClient) async throws {
+        let summary = try await client.policy(command.policySource?.name ?? "default")
+        let policy = try EffectivePolicy.read(
+            name: summary.name, text: summary.effective ?? "", digest: summary.digest)
+        let explanation = policy.explain(argv: command.command, on: .here)
         Descriptor.error.write("\(PolicyRenderer.effective(policy))\n\(explanation.text)\n")
     }
 

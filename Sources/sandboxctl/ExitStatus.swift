@@ -40,16 +40,17 @@ enum ExitStatus {
 
 /// The one line that says why a run ended otherwise than its command wanted.
 enum OutcomeLine {
-    /// `nil` when the command ended by itself and met no limit.
+    /// `nil` when the command ended by itself and well, or met no limit and no refusal.
     static func of(_ result: RunResult) -> String? {
         let outcome = result.outcome
         switch outcome.reason {
         case .exited:
-            guard outcome.code != 0, !result.limitsHit.isEmpty else { return nil }
-            let hits = result.limitsHit.map { "\($0.limit) (limit \($0.value), met \($0.count) times)" }
-            return "limits were met: \(hits.joined(separator: ", "))"
+            guard outcome.code != 0 else { return nil }
+            let parts = [limits(result.limitsHit), refusals(result.denials)].compactMap { $0 }
+            return parts.isEmpty ? nil : parts.joined(separator: "; ")
         case .denied:
-            guard let denial = result.denials.first else { return "denied: \(outcome.message)" }
+            // What was refused last is what ended it.
+            guard let denial = result.denials.last else { return "denied: \(outcome.message)" }
             let hint = denial.hint.map { "; \($0)" } ?? ""
             let rule = outcome.message.contains(denial.rule) ? "" : " [\(denial.rule)]"
             return "denied: \(outcome.message)\(rule)\(hint)"
@@ -57,5 +58,18 @@ enum OutcomeLine {
             .clientGone, .lost:
             return "\(outcome.reason.rawValue): \(outcome.message)"
         }
+    }
+
+    private static func limits(_ hits: [LimitHit]) -> String? {
+        if hits.isEmpty { return nil }
+        let each = hits.map { "\($0.limit) (limit \($0.value), met \($0.count) times)" }
+        return "limits were met: \(each.joined(separator: ", "))"
+    }
+
+    /// What the sandbox refused may be why the command failed, or not: it is said, not concluded.
+    private static func refusals(_ denials: [Denial]) -> String? {
+        guard let first = denials.first else { return nil }
+        let more = denials.count > 1 ? " (and \(denials.count - 1) more, see --report)" : ""
+        return "refused meanwhile: \(first.hint ?? "\(first.subject) [\(first.rule)]")\(more)"
     }
 }

@@ -1,85 +1,79 @@
 import ArgumentParser
+import SandboxClient
 import SandboxModel
 import SandboxPolicy
 
-struct PolicyCommand: ParsableCommand {
+struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "See, check and ask policies.",
-        subcommands: [ListPolicies.self, ShowPolicy.self, CheckPolicies.self, ExplainPolicy.self])
+        commandName: "policy", abstract: "See, check, test and ask policies.",
+        subcommands: [
+            ListPolicies.self, ShowPolicy.self, CheckPolicies.self, ExplainPolicy.self, TestPolicies.self,
+            PolicySchemaCommand.self,
+        ])
 }
 
-struct ListPolicies: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the built-in policies.")
+struct ListPolicies: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List policies.",
+        discussion: """
+            Those of a running service that you may use; without one the built-in ones, and with --directory those of the \
+            files in it over the built-in ones.
+            """)
+    @OptionGroup var place: PolicyPlace
+    @Flag(help: "Print a JSON array.") var json = false
 
-    func run() throws {
-        let set = try PolicySet.builtIn()
-        PolicySource(text: "default").warnIfNotTheServices()
-        Descriptor.output.write(Table.text(set.names.map { [$0, set[$0]?.description ?? ""] }))
+    func run() async throws {
+        let policies = try await list()
+        if json {
+            Descriptor.output.write(try JSONLine.bytes(policies))
+            return
+        }
+        let rows = policies.map { [$0.name, $0.origin, $0.digest, $0.description] }
+        Descriptor.output.write(Table.text([["NAME", "ORIGIN", "DIGEST", "DESCRIPTION"]] + rows))
+    }
+
+    private func list() async throws -> [PolicySummary] {
+        if let client = try await place.service() { return try await client.policies() }
+        let set = try place.localSet()
+        return set.names.compactMap { set[$0]?.summary }
     }
 }
 
-struct ShowPolicy: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "Print a policy.")
+struct ShowPolicy: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Print a policy.",
+        discussion: """
+            As it was written, with its comments: a start for one of your own. With --effective, everything that holds with \
+            what is inherited, each value with the file and line that it comes from; this is itself a policy file. A \
+            service's policies can only be shown in that form.
+            """)
+    @OptionGroup var place: PolicyPlace
     @Flag(help: "Print everything that holds, with what is inherited.") var effective = false
-    @Argument(help: "A built-in policy's name, or a policy file.") var policy: String
+    @Argument(help: "A policy's name, or a policy file.") var policy: String
 
-    func run() throws {
+    func run() async throws {
         let source = PolicySource(text: policy)
-        if source.isFile, !effective {
+        if effective {
+            Descriptor.output.write(PolicyRenderer.effective(try await place.load(source).policy))
+        } else if source.isFile {
             Descriptor.output.write(try PolicyFiles.read(policy))
+        } else if let client = try await place.service() {
+            Diagnostics.write("note: the running service's policy, merged; --built-in shows one as it was written")
+            Descriptor.output.write(try await client.policy(policy).effective ?? "")
         } else {
-            Descriptor.output.write(PolicyRenderer.effective(try source.load()))
+            let set = try place.localSet()
+            guard let text = set.text(of: policy) else { throw source.unknown(in: set) }
+            Descriptor.output.write(text)
         }
     }
 }
 
-struct CheckPolicies: ParsableCommand {
+struct PolicySchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Check policy files.", discussion: "Exits with 1 when a file has an error.")
-    @Argument(help: "Policy files; they may extend each other and the built-in policies.") var files: [String]
+        commandName: "schema", abstract: "Print the policy format as JSON Schema, for editors.",
+        discussion: """
+            For the YAML language server: '# yaml-language-server: $schema=policy.schema.json' as a policy's first line.
+            """)
 
-    func run() throws {
-        do {
-            _ = try PolicyFiles.load(files)
-            Descriptor.output.write(files.map { "\($0): ok\n" }.joined())
-        } catch let errors as PolicyErrors {
-            Descriptor.error.write("\(errors)\n")
-            throw ExitCode(1)
-        }
-    }
-}
-
-struct ExplainPolicy: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "Say what a policy decides about something, and by which rule.",
-        discussion: "Exits with 0 when it is allowed, with 1 when it is denied.")
-    @Option(help: "A built-in policy's name, or a policy file.") var policy = "default"
-    @Option(help: ArgumentHelp("A path inside the sandbox.", valueName: "path")) var path: String?
-    @Flag(help: "Ask for writing to --path.") var write = false
-    @Flag(help: "Ask for executing --path.") var execute = false
-    @Option(help: ArgumentHelp("A connection from inside the sandbox.", valueName: "host:port")) var connect: String?
-    @Argument(parsing: .postTerminator, help: "A command, after --.") var command: [String] = []
-
-    func validate() throws {
-        let questions = (command.isEmpty ? 0 : 1) + (path == nil ? 0 : 1) + (connect == nil ? 0 : 1)
-        guard questions == 1 else {
-            throw ValidationError("ask one thing: a command after --, as in '... -- rm -rf x', or --path, or --connect")
-        }
-        guard path != nil || !(write || execute) else { throw ValidationError("--write and --execute need --path") }
-        guard !(write && execute) else { throw ValidationError("ask for --write or for --execute, not both") }
-    }
-
-    func run() throws {
-        let source = PolicySource(text: policy)
-        source.warnIfNotTheServices()
-        let explanation = try answer(source.load())
-        Descriptor.output.write(explanation.text + "\n")
-        if !explanation.allowed { throw ExitCode(1) }
-    }
-
-    private func answer(_ policy: Policy) -> Explanation {
-        if let path { return policy.explain(path: path, access: write ? .write : execute ? .execute : .read) }
-        if let connect { return policy.explain(connect: connect) }
-        return policy.explain(argv: command)
-    }
+    func run() { Descriptor.output.write(PolicySchema.text) }
 }

@@ -1,5 +1,5 @@
 import Glibc
-import SandboxClient
+import LinuxSystem
 import SandboxModel
 import SandboxPolicy
 
@@ -12,39 +12,30 @@ struct PolicySource: Sendable, Equatable {
     var isFile: Bool { text.contains("/") || text.hasSuffix(".yaml") }
 
     /// The policy's name: a file's is its own without the ending.
-    var name: String {
-        isFile ? Self.fileName(text) : text
-    }
+    var name: String { isFile ? PolicyInput.name(ofFile: text) : text }
 
-    /// A policy is called as its file is, without the ending.
-    static func fileName(_ path: String) -> String {
-        let last = path.split(separator: "/").last.map(String.init) ?? path
-        return last.hasSuffix(".yaml") ? String(last.dropLast(".yaml".count)) : last
-    }
-
-    /// A service's policies are its operator's files, which this program does not see: what is said here may not hold
-    /// there.
-    func warnIfNotTheServices() {
-        guard !isFile, access(SandboxClient.standardSocket, F_OK) == 0 else { return }
-        Diagnostics.write("note: this is about the policies built into sandboxctl; the running service may have others")
-    }
-
-    /// The policy, read from the file or from the built-in ones.
-    func load() throws -> Policy {
-        let set = isFile ? try PolicyFiles.load([text]) : try PolicySet.builtIn()
-        guard let policy = set[name] else {
-            let known = set.names.joined(separator: ", ")
-            throw ServiceError(.unknownPolicy, "no policy '\(name)'; there are \(known)")
-        }
+    /// The policy, read from the file or taken from the others.
+    func load(over base: PolicySet) throws -> Policy {
+        let set = isFile ? try PolicyFiles.load([text], over: base) : base
+        guard let policy = set[name] else { throw unknown(in: set) }
         return policy
+    }
+
+    func unknown(in set: PolicySet) -> ServiceError {
+        ServiceError(.unknownPolicy, "no policy '\(name)'; there are \(set.names.joined(separator: ", "))")
     }
 }
 
 /// Policy files, over the built-in policies that they may extend.
 enum PolicyFiles {
-    static func load(_ paths: [String]) throws -> PolicySet {
-        let files = try paths.map { (name: PolicySource.fileName($0), contents: try read($0)) }
-        return try PolicySet.load(files: files, over: PolicySet.builtIn())
+    static func load(_ paths: [String]) throws -> PolicySet { try load(paths, over: PolicySet.builtIn()) }
+
+    static func load(_ paths: [String], over base: PolicySet) throws -> PolicySet {
+        try PolicySet.load(inputs(paths), over: base)
+    }
+
+    static func inputs(_ paths: [String]) throws -> [PolicyInput] {
+        try paths.map { PolicyInput(name: PolicyInput.name(ofFile: $0), path: $0, contents: try read($0)) }
     }
 
     static func read(_ path: String) throws(ServiceError) -> [UInt8] {
@@ -55,4 +46,46 @@ enum PolicyFiles {
         case .failure(let error): throw ServiceError(.unknownPolicy, "failed to read \(path): \(error)")
         }
     }
+
+    /// Files as they are, directories as the policy files in them, sorted.
+    static func paths(_ given: [String]) throws(ServiceError) -> [String] {
+        var paths: [String] = []
+        for path in given {
+            var status = stat()
+            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                paths.append(path)
+                continue
+            }
+            let prefix = path.hasSuffix("/") ? path : path + "/"
+            do throws(SystemError) {
+                let entries = try LinuxSystem.Directory(path).entries()
+                paths += entries.filter(PolicyInput.isPolicyFile).sorted().map { prefix + $0 }
+            } catch {
+                throw ServiceError(.unknownPolicy, "\(error)")
+            }
+        }
+        return paths
+    }
+}
+
+extension HostView {
+    /// The host that this program runs on.
+    static let here: HostView = {
+        // A host without these files has no names; that is then what is said.
+        let users = (try? PolicyFiles.read("/etc/passwd")) ?? []
+        let groups = (try? PolicyFiles.read("/etc/group")) ?? []
+        return HostView(
+            exists: { access($0, F_OK) == 0 },
+            isDirectory: { path in
+                var status = stat()
+                return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+            },
+            resolve: { path in
+                guard let resolved = realpath(path, nil) else { return nil }
+                defer { free(resolved) }
+                return String(cString: resolved)
+            },
+            accounts: Accounts(
+                user: { AccountFiles.user($0, in: users)?.uid }, group: { AccountFiles.group($0, in: groups) }))
+    }()
 }

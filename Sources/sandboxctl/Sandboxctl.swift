@@ -8,7 +8,8 @@ struct Sandboxctl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandboxctl", abstract: "Run commands in sandboxes, and see and judge what policies say.",
         subcommands: [
-            ExecCommand.self, ListCommand.self, KillCommand.self, PolicyCommand.self, VersionCommand.self,
+            ExecCommand.self, ListCommand.self, KillCommand.self, PolicyCommand.self, VerifyCommand.self,
+            VersionCommand.self,
         ])
 }
 

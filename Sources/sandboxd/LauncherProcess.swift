@@ -17,8 +17,10 @@ struct LauncherProcess {
     /// How long one answer may take; the first ones build file systems.
     private static let patience: Int32 = 60_000
 
-    /// - Parameter served: the socket that clients come through.
-    init(path: String, policies: PolicySet, served: Int32) throws {
+    /// - Parameters:
+    ///   - served: the socket that clients come through.
+    ///   - landlockAudit: whether Landlock's refusals are to be taken from the host's audit messages.
+    init(path: String, policies: PolicySet, served: Int32, landlockAudit: Bool) throws {
         do throws(SystemError) {
             let (own, theirs) = try DescriptorPair.sockets(SOCK_SEQPACKET).release()
             let other = OwnedDescriptor(owning: theirs)
@@ -31,6 +33,7 @@ struct LauncherProcess {
         } catch {
             throw StartUpError(.unavailable, "\(error)")
         }
+        if landlockAudit { try Self.startAudit(socket) }
         for name in policies.names.sorted() {
             guard let policy = policies[name] else { continue }
             try Self.send(.policy(policy.compiled()), socket)
@@ -50,6 +53,16 @@ struct LauncherProcess {
             throw StartUpError(.unavailable, "the launcher gave a wrong answer to the end of the policies")
         }
         resourceControl = limits
+    }
+
+    private static func startAudit(_ socket: Int32) throws {
+        try send(.audit, socket)
+        switch try answer(socket) {
+        case .auditing: return
+        case .auditRefused(let failure):
+            throw StartUpError(.unavailable, "--landlock-audit: \(failure.subject): \(errnoName(failure.errno))")
+        default: throw StartUpError(.unavailable, "the launcher gave a wrong answer to --landlock-audit")
+        }
     }
 
     private static func send(_ command: LauncherCommand, _ socket: Int32, descriptors: [Int32] = []) throws {

@@ -9,35 +9,52 @@ enum PolicyFiles {
     /// Reads `directory` (the default one only if it exists) and then the single files. Those in a directory must be
     /// root's; a single file was named by root, and whose it is was root's to see.
     static func load(directory: String?, files: [String]) throws -> PolicySet {
-        var contents: [(name: String, contents: [UInt8])] = []
+        var inputs: [PolicyInput] = []
         do throws(SystemError) {
-            for path in try paths(in: directory) {
-                contents.append((name(of: path), try TrustedFile.read(path, ownedByRoot: true)))
-            }
-            for path in files { contents.append((name(of: path), try TrustedFile.read(path, ownedByRoot: false))) }
+            for path in try paths(in: directory) { inputs.append(try input(path, ownedByRoot: true)) }
+            for path in files { inputs.append(try input(path, ownedByRoot: false)) }
         } catch {
             throw StartUpError(.configuration, "\(error)")
         }
+        let policies: PolicySet
         do throws(PolicyErrors) {
             let builtIn = try PolicySet.builtIn()
-            return contents.isEmpty ? builtIn : try PolicySet.load(files: contents, over: builtIn)
+            policies = inputs.isEmpty ? builtIn : try PolicySet.load(inputs, over: builtIn)
         } catch {
+            throw StartUpError(.configuration, "\(error)")
+        }
+        return try resolveTenants(in: policies)
+    }
+
+    /// Names of users and groups are looked up once, while nobody else has a say: what a policy says then stays.
+    private static func resolveTenants(in policies: PolicySet) throws -> PolicySet {
+        guard policies.hasTenants else { return policies }
+        let accounts: Accounts
+        do throws(SystemError) { accounts = try hostAccounts() } catch {
+            throw StartUpError(.configuration, "\(error)")
+        }
+        do throws(PolicyErrors) { return try policies.resolvingTenants(with: accounts) } catch {
             throw StartUpError(.configuration, "\(error)")
         }
     }
 
-    /// A policy is called as its file is, without the ending.
-    private static func name(of path: String) -> String {
-        let base = path.split(separator: "/").last.map(String.init) ?? path
-        for ending in [".yaml", ".yml"] where base.hasSuffix(ending) { return String(base.dropLast(ending.count)) }
-        return base
+    private static func input(_ path: String, ownedByRoot: Bool) throws(SystemError) -> PolicyInput {
+        let contents = try TrustedFile.read(path, ownedByRoot: ownedByRoot)
+        return PolicyInput(name: PolicyInput.name(ofFile: path), path: path, contents: contents)
+    }
+
+    private static func hostAccounts() throws(SystemError) -> Accounts {
+        let users = try TrustedFile.read("/etc/passwd", ownedByRoot: false)
+        let groups = try TrustedFile.read("/etc/group", ownedByRoot: false)
+        return Accounts(
+            user: { AccountFiles.user($0, in: users)?.uid }, group: { AccountFiles.group($0, in: groups) })
     }
 
     private static func paths(in directory: String?) throws(SystemError) -> [String] {
         if directory == nil, access(defaultDirectory, F_OK) != 0 { return [] }
         let directory = directory ?? defaultDirectory
         return try TrustedFile.list(directory)
-            .filter { !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }
+            .filter(PolicyInput.isPolicyFile)
             .map { "\(directory)/\($0)" }
     }
 }

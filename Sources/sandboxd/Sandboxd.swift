@@ -35,6 +35,9 @@ struct Sandboxd: ParsableCommand {
     @Option(help: "The launcher's executable (default: sandbox-launcher beside this one).")
     var launcher: String?
 
+    @Flag(help: "Report files that Landlock kept from a command, from the host's audit messages (Linux 6.15).")
+    var landlockAudit = false
+
     @Option(help: "How much to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
 
@@ -70,7 +73,8 @@ struct Sandboxd: ParsableCommand {
         let account = try account()
         let policies = try PolicyFiles.load(directory: policyDirectory, files: policyFile)
         let source = try source()
-        let started = try LauncherProcess(path: launcherPath(), policies: policies, served: source.descriptor)
+        let started = try LauncherProcess(
+            path: launcherPath(), policies: policies, served: source.descriptor, landlockAudit: landlockAudit)
         let log = Logger(label: Self.serviceName) { _ in LineLog(logLevel: level) }
         try Privileges.drop(uid: account.uid, gid: account.gid)
         log.notice(

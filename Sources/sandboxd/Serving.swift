@@ -78,7 +78,10 @@ enum Serving {
         }
         let bound = NIOLoopBound(parts, eventLoop: loop)
         switch source {
-        case .listening(let descriptor): return parts.server.listen(on: descriptor).map { bound }
+        case .listening(let descriptor):
+            // In the background: a request waits for the probe of its own policy alone.
+            parts.engine.verifier.verifyAll()
+            return parts.server.listen(on: descriptor).map { bound }
         case .connected(let descriptor):
             parts.server.onLastConnectionEnded = { [unowned server = parts.server] in
                 let reason = ServiceError(.draining, "the connection has ended")

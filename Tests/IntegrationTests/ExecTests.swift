@@ -96,8 +96,12 @@ struct ExecTests {
         let missing = try exec([], ["no-such-program"])
         #expect(missing.ran.status == 127 && missing.error?.code == .programNotFound)
         #expect(missing.error?.message.contains("no-such-program") == true)
-        let plain = try exec([], ["/etc/passwd"])
+        let plain = try exec([], ["/usr/lib/os-release"])
         #expect(plain.ran.status == 126 && plain.error?.code == .programNotExecutable)
+        // Here it is the sandbox that refuses, and it can say so.
+        let refused = try exec(["--policy", "python"], ["/etc/hosts"])
+        #expect(refused.ran.status == 126 && refused.result?.outcome.reason == .denied)
+        #expect(refused.result?.denials.map(\.kind) == [.exec])
         let directory = try exec([], ["/usr"])
         #expect(directory.ran.status == 126)
     }

@@ -9,18 +9,23 @@ final class LauncherHarness {
     private let program: StartedProgram
     private var nextRun: UInt64 = 1
 
-    init() throws {
+    /// - Parameter prefix: a program, with its arguments, that becomes the launcher: `unshare`.
+    init(prefix: [String] = []) throws {
         let pair = try DescriptorPair.sockets(SOCK_SEQPACKET)
         try MessageSocket.growBuffers(of: pair.first.number, to: 1 << 20)
         try MessageSocket.growBuffers(of: pair.second.number, to: 1 << 20)
         program = try StartedProgram(
-            [BuiltProducts.path("sandbox-launcher")], descriptors: [0, 1, 2, pair.second.number])
+            prefix + [BuiltProducts.path("sandbox-launcher")], descriptors: [0, 1, 2, pair.second.number])
         control = pair.closingSecond()
     }
 
     /// A launcher with one policy, sealed, and a client 1 that is this process.
-    static func ready(_ policy: CompiledPolicy = .testing()) throws -> LauncherHarness {
+    static func ready(_ policy: CompiledPolicy = .testing(), audit: Bool = false) throws -> LauncherHarness {
         let harness = try LauncherHarness()
+        if audit {
+            try harness.send(.audit)
+            guard case .auditing = try harness.next() else { throw HarnessError.unexpected("audit refused") }
+        }
         try harness.send(.policy(policy))
         guard case .policyReady = try harness.next() else { throw HarnessError.unexpected("policy refused") }
         let pair = try DescriptorPair.sockets(SOCK_STREAM)
@@ -28,12 +33,21 @@ final class LauncherHarness {
         try harness.send(.seal)
         guard case .sealed = try harness.next() else { throw HarnessError.unexpected("not sealed") }
         try harness.send(.admit(client: 1), [pair.first.number])
+        harness.served = try pair.first.duplicate().release()
         harness.peer = try pair.second.duplicate().release()
         return harness
     }
 
+    /// This end of the socket between sandboxd and launcher.
+    var controlNumber: Int32 { control.number }
+
+    /// The launcher's process.
+    var pid: Int32 { program.pid }
+
     /// The client's own end of its connection.
     private var peer: Int32 = -1
+    /// The daemon's end of it.
+    private var served: Int32 = -1
 
     /// What a client does that goes away.
     func closePeer() {
@@ -43,6 +57,9 @@ final class LauncherHarness {
 
     /// What a sandboxd that was taken over has: this socket's other end was made by root.
     func admitControlSocket(as client: UInt32) throws { try send(.admit(client: client), [control.number]) }
+
+    /// The client once more, under another number.
+    func admitPeer(as client: UInt32) throws { try send(.admit(client: client), [served]) }
 
     func send(_ command: LauncherCommand, _ descriptors: [Int32] = []) throws {
         try sendRaw(command.encoded, descriptors)
@@ -74,18 +91,30 @@ final class LauncherHarness {
         }
     }
 
+    /// The probe of a policy, run to its end.
+    func probe(_ policy: CompiledPolicy = .testing(), changed: (inout LaunchRequest) -> Void = { _ in }) throws
+        -> Finished
+    {
+        var request = LaunchRequest.probe(run: nextRun, policy: policy)
+        changed(&request)
+        return try finish(request)
+    }
+
     /// Runs a command to its end. Standard output and error are one pipe of at most 64 KiB.
     func run(
         _ argv: [String], workspace: String? = nil, cwd: String = "", limits: LaunchLimits = .testing,
         environment: [String] = ["PATH=/usr/bin:/bin"], client: UInt32 = 1, policy: String = "testing"
     ) throws -> Finished {
+        try finish(
+            LaunchRequest(
+                run: nextRun, policy: policy, client: client, workspace: workspace, cwd: cwd, argv: argv,
+                environment: environment, limits: limits, terminal: false))
+    }
+
+    func finish(_ request: LaunchRequest) throws -> Finished {
         let output = try DescriptorPair.pipe()
         let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
-        let run = nextRun
         nextRun += 1
-        let request = LaunchRequest(
-            run: run, policy: policy, client: client, workspace: workspace, cwd: cwd, argv: argv,
-            environment: environment, limits: limits, terminal: false)
         try send(.launch(request), [null.number, output.second.number, output.second.number])
         var events: [LauncherEvent] = []
         while true {
@@ -109,6 +138,7 @@ final class LauncherHarness {
 
     deinit {
         closePeer()
+        if served >= 0 { close(served) }
         shutdown(control.number, Int32(SHUT_RDWR))
         program.wait()
     }

@@ -11,10 +11,15 @@ struct LayoutTests {
     private static let c: Set = ["CSandbox", "CInitPlan", "CInit", "CSeccomp"]
     private static let values: Set = ["SandboxModel", "SandboxWire", "LaunchPlan"]
     private static let linux: Set = ["LinuxSystem", "SeccompFilter"]
-    private static let daemon: Set = ["SandboxPolicy", "SandboxEngine", "SandboxServer"]
+    private static let daemon: Set = ["ShellSyntax", "SandboxPolicy", "SandboxEngine", "SandboxServer"]
     private static let products: Set = [
         "sandboxd", "sandbox-launcher", "sandbox-init", "sandboxctl", "SandboxClient", "example-agent",
-        "sandbox-bench",
+        "sandbox-probe", "sandbox-bench",
+    ]
+
+    /// What tests consist of beside test targets.
+    private static let testSupport: Set = [
+        "SandboxTestSupport", "Fuzzing", "CEscape", "EscapeAttempts", "escape-probe",
     ]
 
     /// A target's layer: a smaller number is further down.
@@ -24,7 +29,7 @@ struct LayoutTests {
 
     @Test func `the manifest has the targets of the design and no other`() {
         let named = Self.c.union(Self.values).union(Self.linux).union(Self.daemon).union(Self.products)
-        let tests = manifest.targets.values.filter { $0.kind == ".testTarget" || $0.name == "SandboxTestSupport" }
+        let tests = manifest.targets.values.filter { $0.kind == ".testTarget" || Self.testSupport.contains($0.name) }
         #expect(Set(manifest.targets.keys).subtracting(tests.map(\.name)) == named)
     }
 
@@ -77,12 +82,13 @@ struct LayoutTests {
         }
     }
 
-    @Test func `sandbox-init is C and Embedded Swift, static, without libc`() throws {
-        #expect(manifest.closure(of: "sandbox-init") == ["sandbox-init", "CInit", "CInitPlan"])
-        for file in try SourceFile.all([".swift"]) where file.target == "sandbox-init" {
+    @Test(arguments: ["sandbox-init", "sandbox-probe"])
+    func `what runs inside is C and Embedded Swift, static, without libc`(_ name: String) throws {
+        #expect(manifest.closure(of: name) == [name, "CInit", "CInitPlan"])
+        for file in try SourceFile.all([".swift"]) where file.target == name {
             #expect(file.imports.isSubset(of: ["CInit", "CInitPlan"]), "\(file.path)")
         }
-        let program = BuiltProducts.path("sandbox-init")
+        let program = BuiltProducts.path(name)
         let headers = try Self.run(["/usr/bin/readelf", "-hdl", program])
         #expect(headers.contains("There is no dynamic section"))
         #expect(!headers.contains("INTERP"))

@@ -12,7 +12,7 @@ actor FakeServer {
     private init(descriptor: CInt) { socket = Socket(descriptor: descriptor) }
 
     /// A client that has said hello, and the server that answered.
-    static func connected() async throws -> (SandboxClient, FakeServer) {
+    static func connected(capabilities: [String] = ["test"]) async throws -> (SandboxClient, FakeServer) {
         var ends: [CInt] = [-1, -1]
         guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw ErrorNumber.current
@@ -20,7 +20,7 @@ actor FakeServer {
         let server = FakeServer(descriptor: ends[1])
         async let client = SandboxClient(descriptor: ends[0])
         guard case .hello(wireVersion, _) = try await server.message() else { throw Unexpected() }
-        try await server.send(.hello(version: wireVersion, capabilities: ["test"], server: "fake 1"))
+        try await server.send(.hello(version: wireVersion, capabilities: capabilities, server: "fake 1"))
         return (try await client, server)
     }
 

@@ -102,6 +102,19 @@ import Testing
         #expect(received == Dictionary(uniqueKeysWithValues: (0..<count).map { ($0, "\($0)") }))
     }
 
+    @Test func verifyIsAskedOfADaemonThatKnowsIt() async throws {
+        let (old, _) = try await FakeServer.connected()
+        let error = await #expect(throws: ServiceError.self) { try await old.verify() }
+        #expect(error?.message.contains("cannot verify") == true)
+
+        let (client, server) = try await FakeServer.connected(capabilities: ["verify"])
+        let verdict = PolicyVerification(policy: "p", digest: "d", state: .verified, checkCount: 3)
+        async let verdicts = client.verify(policy: "p", allChecks: true)
+        guard case .verify(let channel, "p", true) = try await server.message() else { throw FakeServer.Unexpected() }
+        try await server.send(.verified(channel: channel, policies: [verdict]))
+        #expect(try await verdicts == [verdict])
+    }
+
     @Test func runsAndKill() async throws {
         let (client, server) = try await FakeServer.connected()
         let summary = RunSummary(id: "a", policy: "p", program: "sh", state: "running", ageMilliseconds: 5)
@@ -119,6 +132,30 @@ import Testing
         guard case .kill(let third, "b") = try await server.message() else { throw FakeServer.Unexpected() }
         try await server.send(.error(channel: third, error: ServiceError(.unknownRun, "no run b")))
         #expect(await failing?.code == .unknownRun)
+    }
+
+    @Test func policiesAreAskedForWhereTheServerKnowsThem() async throws {
+        let (client, server) = try await FakeServer.connected(capabilities: ["policies"])
+        let summary = PolicySummary(name: "a", description: "d", digest: "1", origin: "built-in")
+        async let policies = client.policies()
+        guard case .policies(let channel) = try await server.message() else { throw FakeServer.Unexpected() }
+        try await server.send(.policies(channel: channel, policies: [summary]))
+        #expect(try await policies == [summary])
+
+        async let policy = client.policy("a")
+        guard case .policy(let second, "a") = try await server.message() else { throw FakeServer.Unexpected() }
+        try await server.send(.policy(channel: second, policy: summary))
+        #expect(try await policy == summary)
+
+        async let denied = #expect(throws: ServiceError.self) { try await client.policy("b") }
+        guard case .policy(let third, "b") = try await server.message() else { throw FakeServer.Unexpected() }
+        try await server.send(.error(channel: third, error: ServiceError(.denied, "not yours")))
+        #expect(await denied?.code == .denied)
+
+        // An older server would end the connection over a message that it does not know.
+        let (old, _) = try await FakeServer.connected()
+        let error = await #expect(throws: ServiceError.self) { try await old.policies() }
+        #expect(error?.code == .invalidRequest)
     }
 
     @Test func signalAndResizeAreSent() async throws {

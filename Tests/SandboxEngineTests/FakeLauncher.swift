@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import LaunchPlan
 import LinuxSystem
+import SandboxPolicy
 import Synchronization
 
 /// The other end of the launcher's socket: a thread that answers as the launcher would and plays the command itself.
@@ -12,6 +13,16 @@ final class FakeLauncher: Sendable {
         var commands: [LauncherCommand] = []
         var killed: Set<UInt64> = []
         var hasEnded = false
+        var probes: [String: Probe] = [:]
+    }
+
+    /// What the probe of a policy does.
+    enum Probe {
+        /// Writes what a sound sandbox shows, changed.
+        case writes(@Sendable (String) -> String)
+        case fails(LaunchFailure)
+        case crashes
+        case hangs
     }
 
     private let socket: Int32
@@ -24,6 +35,21 @@ final class FakeLauncher: Sendable {
 
     var commands: [LauncherCommand] { shared.withLock { $0.commands } }
 
+    /// What a policy's probes do from now on; without it they write what a sound sandbox shows.
+    func set(_ probe: Probe?, for policy: String) { shared.withLock { $0.probes[policy] = probe } }
+
+    /// The policies that were probed, in order.
+    var probed: [String] {
+        commands.compactMap { if case .launch(let request) = $0, request.probe { request.policy } else { nil } }
+    }
+
+    /// Ends a probe that hangs, as a kill would.
+    func end(probeOf policy: String) {
+        for case .launch(let request) in commands where request.probe && request.policy == policy {
+            shared.withLock { _ = $0.killed.insert(request.run) }
+        }
+    }
+
     private func send(_ event: LauncherEvent) { try? MessageSocket.send(event.encoded, over: socket) }
 
     private func serve() {
@@ -32,6 +58,10 @@ final class FakeLauncher: Sendable {
             shared.withLock { $0.commands.append(command) }
             switch command {
             case .launch(let request):
+                if request.probe {
+                    Thread.detachNewThread { [self] in probe(request, message) }
+                    continue
+                }
                 if request.argv[0] == "die" {
                     message.closeAll()
                     return end()
@@ -43,7 +73,7 @@ final class FakeLauncher: Sendable {
                 usage.userMicroseconds = 10_000_000
                 usage.systemMicroseconds = 0
                 send(.sampled(run: run, usage: usage))
-            case .admit, .dismiss, .signal, .policy, .trust, .seal: message.closeAll()
+            case .admit, .dismiss, .signal, .policy, .trust, .audit, .seal: message.closeAll()
             }
         }
         end()
@@ -90,6 +120,27 @@ final class FakeLauncher: Sendable {
             .finished(
                 run: request.run,
                 report: RunReport(ending: ending, startedAt: startedAt, endedAt: endedAt, usage: usage)))
+    }
+
+    private func probe(_ request: LaunchRequest, _ message: MessageSocket.Message) {
+        defer { message.closeAll() }
+        var usage = TreeUsage()
+        usage.memoryPeakBytes = 4096
+        var report = RunReport(ending: .exited(0), startedAt: 1, endedAt: 2, usage: usage)
+        // A policy that a test has made extends the default one.
+        let known = try? PolicySet.builtIn()
+        let policy = known?[request.policy] ?? known?["default"]
+        let sound = SoundFacts.text(policy?.compiled() ?? .none)
+        switch shared.withLock({ $0.probes[request.policy] }) {
+        case nil: put(Array(sound.utf8), message.descriptors[1], request.run)
+        case .writes(let change): put(Array(change(sound).utf8), message.descriptors[1], request.run)
+        case .fails(let failure): return send(.failed(run: request.run, failure: failure))
+        case .crashes: report.ending = .signaled(31)
+        case .hangs:
+            while !isKilled(request.run) { usleep(1000) }
+            report.ending = .killed
+        }
+        send(.finished(run: request.run, report: report))
     }
 
     private func isKilled(_ run: UInt64) -> Bool { shared.withLock { $0.hasEnded || $0.killed.contains(run) } }

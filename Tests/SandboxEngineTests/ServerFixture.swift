@@ -8,6 +8,7 @@ import SandboxModel
 import SandboxPolicy
 import SandboxServer
 import SandboxWire
+import Synchronization
 
 struct Silence: Error {}
 
@@ -22,17 +23,21 @@ final class ServerFixture: Sendable {
     let launcher: FakeLauncher
     let parts: NIOLoopBound<Parts>
 
-    init(limits: EngineLimits = EngineLimits()) throws {
+    init(
+        limits: EngineLimits = EngineLimits(), policies: PolicySet? = nil, records: LogRecords? = nil
+    ) throws {
         signal(SIGPIPE, SIG_IGN)
         let (own, theirs) = try DescriptorPair.sockets(SOCK_SEQPACKET).release()
         try MessageSocket.growBuffers(of: own, to: 1 << 20)
         launcher = FakeLauncher(socket: theirs)
         let loop = group.next()
         parts = try loop.submit {
-            let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let log = Logger(label: "test") { _ in
+                records.map { RecordingLog(records: $0) as any LogHandler } ?? SwiftLogNoOpLogHandler()
+            }
             let link = LauncherLink(socket: OwnedDescriptor(owning: own), loop: loop)
             let engine = try Engine(
-                loop: loop, policies: try PolicySet.builtIn(), launcher: link, limits: limits, log: log)
+                loop: loop, policies: try policies ?? PolicySet.builtIn(), launcher: link, limits: limits, log: log)
             return NIOLoopBound(Parts(engine: engine, server: Server(engine: engine, log: log)), eventLoop: loop)
         }.wait()
     }
@@ -63,6 +68,30 @@ final class ServerFixture: Sendable {
             usleep(2000)
         }
         return false
+    }
+}
+
+/// What was logged, one line an event.
+final class LogRecords: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+}
+
+struct RecordingLog: LogHandler {
+    let records: LogRecords
+    var logLevel = Logger.Level.trace
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let all = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        records.add("\(event.level) \(event.message) \(all.joined(separator: " "))")
     }
 }
 
@@ -146,7 +175,7 @@ final class RawClient {
                 case .error(_, let error):
                     ended.error = error
                     return ended
-                case .hello, .accepted, .runs, .killed: break
+                case .hello, .accepted, .runs, .killed, .policies, .policy, .verified: break
                 }
             }
             if grant, frame.kind == .stdout { send(.credit(channel: channel, bytes: UInt32(frame.payload.count - 4))) }

@@ -158,7 +158,7 @@ import Testing
         do {
             let client = try fixture.connect()
             try client.send(.run(channel: 1, request: RunRequest(argv: ["sleep"]), window: nil))
-            _ = try client.message()
+            for _ in 1...2 { _ = try client.message() }
         }
         let gone = try fixture.eventually {
             try fixture.runCount() == 0 && fixture.launcher.commands.contains(.dismiss(client: 1))

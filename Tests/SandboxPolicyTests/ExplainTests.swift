@@ -54,6 +54,72 @@ struct ExplainTests {
         #expect(own.explain(path: "/usr/lib/secrets", access: .read).allowed)
     }
 
+    @Test(
+        "programs, by name and by the file that a name leads to",
+        arguments: [
+            ("/usr/bin/python3", true), ("/bin/python3", true), ("/usr/bin/python3.11", true), ("/usr/bin/py", true),
+            ("/usr/bin/sh", false), ("/bin/sh", false), ("/opt/tools/x", true), ("/opt/tools", false),
+            ("/usr/bin/link", false),
+            ("/usr/bin/into", true), ("/tmp/python3", false), ("python3", false), ("/usr/bin/../bin/python3", true),
+            ("/proc/self/exe", false), ("/etc/hosts", false),
+        ])
+    func programs(path: String, allowed: Bool) throws {
+        let links = [
+            "/usr/bin/python3": "/usr/bin/python3.11", "/usr/bin/py": "/usr/bin/python3.11",
+            "/usr/bin/link": "/usr/bin/dash",
+            "/usr/bin/into": "/opt/tools/y",
+        ]
+        let host = HostView(
+            exists: { _ in true }, resolve: { links[$0] ?? $0 },
+            accounts: Accounts(user: { _ in nil }, group: { _ in nil }))
+        let text = minimal.replacing("read: [/usr]", with: "read: [/usr, /opt]")
+        let lines = "workspace: { mode: read }\ncommands: { execute: [/usr/bin/python3, /opt/tools/] }\n"
+        let own = try #require(try load(["own": text + lines])["own"])
+        let explanation = own.explain(path: path, access: .execute, on: host)
+        #expect(explanation.allowed == allowed, "\(explanation.text)")
+        #expect(
+            own.explain(argv: ["sh"], on: host).text
+                == "/usr/local/bin/sh cannot be executed (own.yaml:5): commands.execute lists only /usr/bin/python3, /opt/tools/; use one of these"
+        )
+        #expect(own.explain(argv: ["/usr/bin/python3"], on: host).allowed)
+        #expect(own.explain(path: "/usr/bin/sh", access: .read, on: host).allowed)
+    }
+
+    @Test(
+        "system calls: what becomes of them and by which entry",
+        arguments: [
+            ("read", "allowed", nil, "files", "read of group files is allowed (base list)"),
+            ("kcmp", "allowed", "own.yaml:4", "debug", "kcmp of group debug is allowed (kcmp, own.yaml:4)"),
+            ("ptrace", "denied", "own.yaml:4", "debug", "ptrace of group debug fails with EPERM (debug, own.yaml:4)"),
+            ("acct", "allowed", "own.yaml:4", "host", "acct of group host is allowed (host, own.yaml:4)"),
+            ("userfaultfd", "denied", nil, "userfault", "userfaultfd of group userfault fails with EPERM (base list)"),
+            (
+                "bpf", "never", nil, "ebpf",
+                "bpf fails with EPERM, and no policy can allow it (ebpf: programs in the kernel)"
+            ),
+            ("raed", "unknown", nil, nil, "'raed' is neither a system call nor a group of them; did you mean 'read'?"),
+        ] as [(String, String, String?, String?, String)])
+    func systemCalls(name: String, decision: String, rule: String?, group: String?, text: String) throws {
+        let own = try policy("syscalls: { allow: [kcmp, host], deny: [debug] }\n")
+        let found = own.explain(systemCall: name)
+        #expect(found.decision.rawValue == decision && found.rule?.description == rule && found.group == group)
+        #expect(found.text == text)
+        #expect(found.allowed == (decision == "allowed"))
+    }
+
+    @Test("system calls with a condition, as if missing, and a whole group")
+    func otherSystemCalls() throws {
+        let own = try policy("syscalls: { deny: [debug] }\n")
+        let clone = own.explain(systemCall: "clone")
+        #expect(
+            clone.decision == .conditional && clone.allowed && clone.text.contains("under a condition (base list): "))
+        #expect(own.explain(systemCall: "clone3").decision == .missing)
+        let debug = own.explain(systemCall: "debug")
+        #expect(debug.decision == .denied && debug.rule?.description == "own.yaml:4")
+        #expect(debug.text.contains("refused: ") && debug.text.contains("ptrace") && !debug.text.contains("allowed: "))
+        #expect(own.explain(systemCall: "network-client").decision == .conditional)
+    }
+
     @Test("commands")
     func commands() throws {
         let own = try policy("commands: { deny: [{ program: rm, reason: why }] }\n")

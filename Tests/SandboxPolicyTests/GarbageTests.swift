@@ -45,6 +45,31 @@ struct GarbageTests {
         #expect(refused > text.count)
     }
 
+    @Test("a file of tests with one byte changed is read and run, or refused")
+    func mutatedTests() throws {
+        let text = Array(
+            """
+            version: 1
+            policy: own
+            tests: [{ command: [rm], expect: deny, rule: "own.yaml:4" }, { path: /x, access: read, expect: deny }]
+
+            """.utf8)
+        let own = try policy("commands: { deny: [rm] }\n")
+        var refused = 0
+        var failed = 0
+        for index in text.indices {
+            for byte in [UInt8(0), 0x22, 0x2A, 0x3A, 0x7B, 0x61, 0xFF] {
+                var bytes = text
+                bytes[index] = byte
+                do {
+                    let outcomes = try PolicyTestFile(path: "t", contents: bytes).run(on: own, host: .unknown)
+                    failed += outcomes.count { $0.failure != nil }
+                } catch { refused += 1 }
+            }
+        }
+        #expect(refused > text.count && failed > 10)
+    }
+
     @Test("10,000 levels", arguments: ["[", "{", "- ", "? ", "[\"]\",", "{a: ", "{? ", "[{\"}\": "])
     func nesting(unit: String) throws {
         let deep = String(repeating: unit, count: 10_000)
@@ -83,6 +108,18 @@ struct GarbageTests {
             let found = try diagnostics(Array("version: 1\ndescription: a\(scalar)b\n".utf8))
             #expect(found.map { "\($0.location.line):\($0.location.column)" } == ["2:15"], "\(scalar.unicodeScalars)")
         }
+    }
+
+    @Test("a diagnostic shows no control character of the file", arguments: ["\u{1B}", "\r", "\u{85}", "\u{202E}"])
+    func shown(scalar: String) throws {
+        let written = try diagnostics(Array("version: 1\ndescription: a\(scalar)b\n".utf8))
+        let hex = String(scalar.unicodeScalars.first?.value ?? 0, radix: 16)
+        let escaped = try diagnostics(
+            Array("version: 1\nextends: \"a\\U\(String(repeating: "0", count: 8 - hex.count))\(hex)b\"\n".utf8))
+        for diagnostic in written + escaped {
+            #expect(!diagnostic.description.unicodeScalars.contains { $0 == scalar.unicodeScalars.first })
+        }
+        #expect(!written.isEmpty && !escaped.isEmpty)
     }
 
     @Test("Windows line ends are read")

@@ -46,7 +46,7 @@ struct InheritanceTests {
         let set = try load(["default": minimal.replacing("timeout: 10s", with: "timeout: 7s")])
         #expect(set["default"]?.limits.wallMilliseconds == 7000)
         #expect(set["shell"]?.origin(of: "filesystem.read")?.description == "default.yaml:2")
-        #expect(set.names == ["default", "deny-all", "python", "shell"])
+        #expect(set.names == ["build", "default", "deny-all", "python", "python-only", "readonly", "shell"])
         #expect(problems(["a": minimal, "a": minimal]) == ["1:1: there are two files for the policy 'a'"])
     }
 
@@ -93,16 +93,49 @@ struct InheritanceTests {
             "'environment.set' may only be narrowed: 'A' is changed"
         ),
         (
-            "syscalls: { deny: [ptrace] }", "syscalls: { deny: [ptrace, bpf] }", "syscalls: { deny: [bpf] }",
-            "'syscalls.deny' may only be narrowed: 'ptrace' is missing"
+            "syscalls: { deny: [ptrace] }", "syscalls: { deny: [debug, bpf] }", "syscalls: { deny: [bpf] }",
+            "'syscalls.deny' may only be narrowed: 'ptrace' would be allowed"
         ),
         (
-            "syscalls: { allow: [ptrace] }", "syscalls: { allow: [] }", "syscalls: { allow: [bpf] }",
-            "'syscalls.allow' may only be narrowed: 'bpf' is added"
+            "syscalls: { deny: [debug] }", "syscalls: { allow: [kill] }", "syscalls: { allow: [ptrace] }",
+            "'syscalls.deny' may only be narrowed: 'ptrace' would be allowed"
         ),
         (
-            "commands: { deny: [rm] }", "commands: { deny: [rm, dd] }", "commands: { deny: [] }",
-            "'commands.deny' may only be narrowed: the rule for 'rm' is missing"
+            "syscalls: { allow: [kcmp] }", "syscalls: { allow: [] }", "syscalls: { allow: [acct] }",
+            "'syscalls.allow' may only be narrowed: 'acct' would be allowed"
+        ),
+        (
+            "syscalls: { allow: [host] }", "syscalls: { allow: [acct, syslog] }", "syscalls: { allow: [debug] }",
+            "'syscalls.allow' may only be narrowed: 'kcmp' would be allowed"
+        ),
+        ("commands: { deny: [rm] }", "commands: { deny: [] }", "", ""),
+        (
+            "commands: { undecided: deny }", "commands: { undecided: deny }", "commands: { undecided: allow }",
+            "'commands.undecided' may only be narrowed: 'allow' is wider than 'deny'"
+        ),
+        (
+            "commands: { write-execute-memory: false }", "commands: { write-execute-memory: false }",
+            "commands: { write-execute-memory: true }",
+            "'commands.write-execute-memory' may only be narrowed: true is wider than false"
+        ),
+        ("", "commands: { execute: [/usr/bin/jq] }", "", ""),
+        (
+            "commands: { execute: [/usr/bin/, /bin/sh] }", "commands: { execute: [/usr/bin/jq, /usr/bin/sh] }",
+            "commands: { execute: [/usr/lib/jq] }", "'commands.execute' may only be narrowed: '/usr/lib/jq' is added"
+        ),
+        (
+            "commands: { execute: [/usr/bin/jq] }",
+            "commands: { execute: [/usr/bin/jq], libraries: [/lib/x86_64-linux-gnu/x] }",
+            "commands: { libraries: [/usr/lib] }", "'commands.libraries' may only be narrowed: '/usr/lib' is added"
+        ),
+        ("", "tenants: { users: [root] }", "", ""),
+        (
+            "tenants: { users: [root, 12] }", "tenants: { users: [12] }", "tenants: { users: [\"0\"] }",
+            "'tenants.users' may only be narrowed: '0' is added"
+        ),
+        (
+            "tenants: { groups: [staff] }", "tenants: { groups: [] }", "tenants: { users: [root] }",
+            "'tenants.users' may only be narrowed: 'root' is added"
         ),
         (
             "commands: { allow: [ls, cat] }", "commands: { allow: [ls] }", "commands: { allow: [sh] }",
@@ -114,7 +147,9 @@ struct InheritanceTests {
     @Test("final: only narrower", arguments: finals.indices)
     func final(index: Int) {
         let (parent, narrower, wider, reason) = Self.finals[index]
-        let everything = "final: [backend, filesystem, workspace, commands, environment, network, syscalls, limits]\n"
+        let everything =
+            "final: [backend, filesystem, workspace, commands, environment, network, syscalls, "
+            + "limits, tenants]\n"
         let base = minimal.replacing("filesystem:", with: "\(parent)\nfilesystem:") + everything
         // A base with its own `filesystem` is the minimal one.
         #expect(problems(["base": base, "child": "version: 1\nextends: base\n\(narrower)\n"]) == [])
@@ -125,6 +160,28 @@ struct InheritanceTests {
         // A key of its own is not enough: without `final` the same child is fine.
         let open = base.replacing(everything, with: "")
         #expect(problems(["base": open, "child": "version: 1\nextends: base\n\(wider)\n"]) == [])
+    }
+
+    @Test("system calls: each of the two lists can be final by itself")
+    func systemCalls() {
+        let base = minimal + "syscalls: { allow: [acct], deny: [debug] }\nfinal: [syscalls.KEY]\n"
+        func found(_ key: String, _ lines: String) -> [String] {
+            problems([
+                "base": base.replacing("KEY", with: key), "own": "version: 1\nextends: base\nsyscalls: { \(lines) }\n",
+            ])
+        }
+        // What `deny` refuses stays refused; `allow` is open.
+        #expect(found("deny", "allow: [acct, syslog]") == [])
+        #expect(
+            found("deny", "allow: [ptrace]").map { $0.contains("'ptrace' would be allowed (final in base.yaml:5)") }
+                == [true])
+        #expect(found("deny", "deny: [ptrace]").count == 1)
+        #expect(found("deny", "deny: [debug, sync]") == [])
+        // Nothing may come by `allow`; that `deny` refuses less is another matter.
+        #expect(found("allow", "deny: []") == [])
+        #expect(found("allow", "allow: [acct, syslog]").map { $0.contains("'syslog' would be allowed") } == [true])
+        #expect(found("allow", "allow: [acct, ptrace]").map { $0.contains("'ptrace' would be allowed") } == [true])
+        #expect(found("allow", "allow: []") == [])
     }
 
     @Test("final holds for grandchildren, by key or by section")

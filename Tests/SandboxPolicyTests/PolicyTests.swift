@@ -8,7 +8,7 @@ struct PolicyTests {
     @Test("the built-ins load and are what the design says")
     func builtIns() throws {
         let set = try PolicySet.builtIn()
-        #expect(set.names == ["default", "deny-all", "python", "shell"])
+        #expect(set.names == ["build", "default", "deny-all", "python", "python-only", "readonly", "shell"])
         for name in set.names { #expect(set[name]?.description.isEmpty == false) }
         let python = try #require(set["python"])
         #expect(
@@ -25,24 +25,40 @@ struct PolicyTests {
         let nothing = try #require(set["deny-all"])
         #expect(nothing.compiled().readPaths == [] && nothing.compiled().workspaceMode == .none)
         #expect(nothing.judge(argv: ["true"]) != .allowed(rule: nil))
+        #expect(nothing.compiled().executePaths == [] && !nothing.compiled().writeExecuteMemory)
+        let only = try #require(set["python-only"]).compiled()
+        #expect(only.executePaths == ["/usr/bin/python3"] && only.libraryPaths == nil && !only.writeExecuteMemory)
+        let build = try #require(set["build"]).compiled()
+        #expect(build.executeWritten && build.loopback && build.workspaceMode == .write)
+        let readonly = try #require(set["readonly"]).compiled()
+        #expect(!readonly.executeWritten && !readonly.loopback && readonly.workspaceMode == .read)
     }
 
     @Test("compiled: every field")
     func compiled() throws {
         let own = try policy(
             """
-            workspace: { roots: [~, /srv], mode: read, execute: true }
+            workspace: { roots: [~, /srv], mode: read }
+            commands: { execute: [/bin/sh, /usr/bin/], libraries: [/usr/lib], write-execute-memory: true }
             network: loopback
-            syscalls: { allow: [ptrace], deny: [bpf, kexec_load] }
+            syscalls: { allow: [process_vm_writev], deny: [debug, kexec_load] }
 
             """)
         let expected = CompiledPolicy(
             name: "own", readPaths: ["/usr"], tmpBytes: 1 << 20, shmBytes: 1 << 20, workspaceMode: .read,
-            workspaceRoots: ["~", "/srv"], executeWritten: true, loopback: true, syscallsAllowed: ["ptrace"],
-            syscallsDenied: ["bpf", "kexec_load"],
+            workspaceRoots: ["~", "/srv"], executeWritten: false, executePaths: ["/usr/bin/sh", "/usr/bin/"],
+            libraryPaths: ["/usr/lib"], writeExecuteMemory: true, loopback: true,
+            syscallsAllowed: ["process_vm_writev"],
+            // Its own name goes before its group.
+            syscallsDenied: [
+                "kcmp", "kexec_load", "lookup_dcookie", "perf_event_open", "pidfd_getfd", "process_vm_readv", "ptrace",
+            ],
             maximum: LaunchLimits(
                 memoryBytes: 1 << 30, cpuMillicores: 2000, processes: 8, openFiles: 64, fileSizeBytes: 1 << 20))
         #expect(own.compiled() == expected)
+        let silent = try policy("").compiled()
+        #expect(silent.executePaths == nil && silent.libraryPaths == nil && !silent.writeExecuteMemory)
+        #expect(try policy("commands: { execute: [] }\n").compiled().executePaths == [])
     }
 
     @Test("an inherited hidden path below nothing is dropped")
@@ -63,10 +79,12 @@ struct PolicyTests {
         #expect(one.digest.count == 16)
         let plain = try policy("")
         let spelt = try policy(
-            "backend: native\nnetwork: none\nworkspace: { roots: [], mode: none, execute: false }\ncommands: { deny: [] }\n"
+            "backend: native\nnetwork: none\nworkspace: { roots: [], mode: none, execute: false }\n"
+                + "commands: { deny: [], undecided: deny, write-execute-memory: false }\n"
         )
         #expect(plain.digest == spelt.digest)
-        #expect(try policy("commands: { allow: [] }\n").digest != plain.digest)
+        let closed = ["commands: { allow: [] }", "commands: { execute: [] }", "tenants: { users: [] }"]
+        #expect(Set(try closed.map { try policy($0 + "\n").digest } + [plain.digest]).count == 4)
     }
 
     @Test("the rendered policy reads back as the same one and names origins")
@@ -76,10 +94,15 @@ struct PolicyTests {
             let text = PolicyRenderer.effective(policy)
             let again = try #require(try load(["again": text])["again"])
             #expect(again.digest == policy.digest, "\(text)")
+            // Read as a service's, every origin is what it was.
+            let received = try EffectivePolicy.read(name: name, text: text, digest: policy.digest)
+            #expect(PolicyRenderer.effective(received) == text)
+            #expect(throws: PolicyErrors.self) { try EffectivePolicy.read(name: name, text: text, digest: "0") }
         }
         let python = PolicyRenderer.effective(try #require(try builtIn.get()["python"]))
         #expect(python.contains("\n  timeout: 30s  # python.yaml:"))
         #expect(python.contains("\n    - /usr  # default.yaml:"))
+        #expect(python.contains("\n  deny:  # python.yaml:"))
         #expect(python.contains("\n    HOME: /tmp  # default.yaml:"))
         #expect(python.contains("\n    PYTHONDONTWRITEBYTECODE: \"1\"  # python.yaml:"))
     }

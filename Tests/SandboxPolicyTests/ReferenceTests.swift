@@ -1,26 +1,51 @@
+import Foundation
 import SandboxPolicy
 import Testing
 
 /// Every example of PolicyFormat.md, in its section: what the reference shows must be accepted.
 @Suite("Reference")
 struct ReferenceTests {
-    @Test(
-        "examples are read",
-        arguments: [
-            "filesystem: { read: [/usr, /etc/ssl/certs] }", "filesystem: { hide: [/usr/share/secret] }",
-            "filesystem: { tmp: 64MiB, shm: 16MiB }", "workspace: { roots: [~, /srv/agents] }",
-            "workspace: { mode: write }",
-            "workspace: { execute: false }", "commands: { deny: [sudo, { program: git, arguments: [push] }] }",
-            "commands: { allow: [/usr/bin/jq, \"git\"] }",
-            "commands: { deny: [{ program: \"mkfs*\", arguments: [\"-*r*\", \"/\"], reason: deletes the root, hint: name a folder below the workspace }] }",
-            "environment: { pass: [LANG, \"LC_*\"] }", "environment: { set: { HOME: /tmp } }", "network: loopback",
-            "syscalls: { allow: [ptrace] }", "syscalls: { deny: [io_uring_setup] }",
-            "limits: { memory: 512MiB, cpus: 1.5, processes: 64, open-files: 256, file-size: 100MiB }",
-            "limits: { output: 10MiB, timeout: 30s, cpu-time: 20s, idle: 10s }", "final: [network, limits]",
-            "description: Python, no network", "backend: native",
-            "description: Builds of the web team\nworkspace: { roots: [/srv/web] }\nnetwork: loopback\nlimits: { memory: 2GiB, timeout: 10m }",
-        ])
-    func examples(lines: String) {
+    static let examples: [String] = [
+        "filesystem: { read: [/usr, /etc/ssl/certs] }", "filesystem: { hide: [/usr/share/secret] }",
+        "filesystem: { tmp: 64MiB, shm: 16MiB }", "workspace: { roots: [~, /srv/agents] }",
+        "workspace: { mode: write }",
+        "workspace: { execute: false }", "commands: { deny: [sudo, { program: git, arguments: [push] }] }",
+        "commands: { allow: [/usr/bin/jq, \"git\"] }",
+        "workspace: { execute: false }\ncommands: { execute: [/usr/bin/jq, /usr/local/bin/], libraries: [/usr/lib] }",
+        "commands: { undecided: deny, write-execute-memory: false }",
+        "tenants: { users: [alice, 1000], groups: [agents] }",
+        "commands: { deny: [{ program: \"mkfs*\", arguments: [\"-*r*\", \"/\"], reason: deletes the root, hint: name a folder below the workspace }] }",
+        "environment: { pass: [LANG, \"LC_*\"] }", "environment: { set: { HOME: /tmp } }", "network: loopback",
+        "syscalls: { allow: [ptrace] }", "syscalls: { deny: [io_uring_setup, debug] }",
+        "limits: { memory: 512MiB, cpus: 1.5, processes: 64, open-files: 256, file-size: 100MiB }",
+        "limits: { output: 10MiB, timeout: 30s, cpu-time: 20s, idle: 10s }", "final: [network, limits]",
+        "description: Python, no network", "backend: native",
+        "description: Builds of the web team\nworkspace: { roots: [/srv/web] }\nnetwork: loopback\nlimits: { memory: 2GiB, timeout: 10m }",
+    ]
+
+    @Test("examples are read", arguments: Self.examples)
+    func accepted(lines: String) {
         #expect(problems("version: 1\nextends: default\n\(lines)\n") == [])
+    }
+
+    @Test("the reference has every key of the format, in its section, and no other")
+    func keys() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Sources/SandboxPolicy/PolicyFormat.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let schema = try JSONSerialization.jsonObject(with: Data(PolicySchema.text.utf8)) as? [String: Any]
+        let properties = try #require(schema?["properties"] as? [String: [String: Any]])
+        for (section, value) in properties {
+            guard let keys = value["properties"] as? [String: Any] else {
+                #expect(text.contains("| `\(section)`") || text.contains("\n## \(section)\n"), "\(section)")
+                continue
+            }
+            let part = try #require(text.components(separatedBy: "\n## \(section)\n").dropFirst().first, "\(section)")
+            let table = part.components(separatedBy: "\n## ")[0].components(separatedBy: "\nA rule is")[0]
+            let named = table.split(separator: "\n").compactMap { line -> String? in
+                line.hasPrefix("| `") ? String(line.dropFirst(3).prefix { $0 != "`" }) : nil
+            }
+            #expect(Set(named) == Set(keys.keys), "\(section)")
+        }
     }
 }

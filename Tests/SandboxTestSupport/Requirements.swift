@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSystem
 package import Testing
 
 /// What a test needs of the host. Without it a test says so and is skipped, unless `SANDBOX_REQUIRE` names it
@@ -8,12 +9,16 @@ package enum HostFeature: String, CaseIterable, Sendable {
     case cgroup
     /// Every program that `make packages` installs. Tests that start one look for it themselves.
     case programs
+    /// Landlock that tells what it refused, Linux 6.15, on a host whose audit a test may switch on.
+    case landlockAudit = "landlock-audit"
 
     package var isPresent: Bool {
         switch self {
         case .root: geteuid() == 0
         case .cgroup: access("/sys/fs/cgroup", F_OK) == 0
         case .programs: true
+        case .landlockAudit:
+            geteuid() == 0 && (try? Landlock())?.version ?? 0 >= 7 && (try? AuditStream.isEnabled()) != nil
         }
     }
 

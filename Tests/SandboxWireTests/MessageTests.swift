@@ -26,7 +26,9 @@ import Testing
         .hello(version: 1, capabilities: ["a"]), .run(channel: 1, request: request, window: 5),
         .run(channel: .max, request: RunRequest(argv: []), window: nil), .cancel(channel: 2),
         .signal(channel: 3, signal: 15), .resize(channel: 4, size: TerminalSize(columns: 1, rows: 2)),
-        .list(channel: 5), .kill(channel: 6, id: "x"),
+        .list(channel: 5), .kill(channel: 6, id: "x"), .verify(channel: 7, policy: nil, allChecks: false),
+        .verify(channel: 8, policy: "p", allChecks: true),
+        .policies(channel: 7), .policy(channel: 8, name: "python"),
     ]
 
     private static let serverMessages: [ServerMessage] = [
@@ -35,7 +37,22 @@ import Testing
         .runs(
             channel: 2,
             runs: [RunSummary(id: "r", policy: "p", program: "sh", state: "running", ageMilliseconds: 7)]),
-        .killed(channel: 3, id: "r"), .error(channel: nil, error: ServiceError(.overloaded, "m", category: .temporary)),
+        .killed(channel: 3, id: "r"),
+        .verified(
+            channel: 7,
+            policies: [
+                PolicyVerification(
+                    policy: "p", digest: "d", state: .failed, milliseconds: 1.5, checkCount: 2,
+                    checks: [ProbeCheck(name: "seccomp", passed: false, expected: "2", observed: "0")]),
+                PolicyVerification(policy: "q", digest: "e", state: .unproven, reason: "r"),
+            ]),
+        .policies(
+            channel: 5, policies: [PolicySummary(name: "a", description: "", digest: "d", origin: "built-in")]),
+        .policy(
+            channel: 6,
+            policy: PolicySummary(name: "a", description: "b", digest: "d", origin: "a.yaml", effective: "version: 1\n")
+        ),
+        .error(channel: nil, error: ServiceError(.overloaded, "m", category: .temporary)),
         .error(channel: 4, error: ServiceError(.launchFailed, "m", stage: "mount_proc", retryAfterMilliseconds: 3)),
     ]
 

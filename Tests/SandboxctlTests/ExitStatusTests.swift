@@ -44,6 +44,12 @@ import Testing
         #expect(
             OutcomeLine.of(RunResult(id: "", policy: "", outcome: failed, limitsHit: [hit]))
                 == "limits were met: processes (limit 64, met 12 times)")
+        let refused = Denial(kind: .network, rule: "default.yaml:58", subject: "192.0.2.1:443", hint: "no network")
+        #expect(
+            OutcomeLine.of(RunResult(id: "", policy: "", outcome: failed, denials: [refused, refused]))
+                == "refused meanwhile: no network (and 1 more, see --report)")
+        let ended = Outcome(reason: .exited, code: 0, message: "")
+        #expect(OutcomeLine.of(RunResult(id: "", policy: "", outcome: ended, denials: [refused])) == nil)
     }
 }
 

@@ -11,7 +11,7 @@
 
 long init_syscall(long number, long a, long b, long c, long d, long e, long f);
 
-// recvmsg(2) of one whole message with up to three descriptors. -EMSGSIZE when it does not fit.
+// recvmsg(2) of one whole message with up to four descriptors. -EMSGSIZE when it does not fit.
 long init_receive(int socket, void *_Nonnull bytes, unsigned long capacity, int *_Nonnull descriptors,
                   int *_Nonnull descriptor_count);
 long init_send(int socket, const void *_Nonnull bytes, unsigned long count);
@@ -26,21 +26,25 @@ void init_children_usage(uint64_t *_Nonnull blocks_read, uint64_t *_Nonnull bloc
 uint64_t init_monotonic(void);
 // Blocks all signals, or none.
 long init_block_signals(int block);
-// The next pending signal, sigtimedwait(2) without a time.
-long init_wait_signal(void);
 // wait4(2), without waiting. The pid, 0 when nobody has ended.
 long init_reap(int *_Nonnull status);
 // The bounding and ambient sets; while pid 1's capabilities are still held.
 long init_drop_bounding_set(void);
 // capset(2): effective, permitted and inheritable sets empty.
 long init_clear_capabilities(void);
+// The descriptor on which the calls that the filter hands over are heard of, seccomp_unotify(2).
 long init_install_filter(const void *_Nonnull instructions, unsigned int count);
 long init_landlock_ruleset(uint64_t filesystem, uint64_t network, uint64_t scoped);
 long init_landlock_allow(int ruleset, int directory, uint64_t access);
 long init_set_limit(int resource, uint64_t value);
+// The same, where the limit is not lower already.
+long init_lower_limit(int resource, uint64_t value);
 
 // Memory of this process: no heap, only these. Pages that are not touched cost nothing.
 unsigned char *_Nonnull init_prepare_memory(void);
 unsigned char *_Nonnull init_command_memory(void);
+// What this process was started with: argv, NULL, environment, NULL.
+const char *_Nullable *_Nonnull init_arguments(void);
+long init_argument_count(void);
 // argv, NULL, environment, NULL for execve(2): INIT_MAXIMUM_STRINGS + 2 pointers.
 const char *_Nullable *_Nonnull init_string_pointers(void);

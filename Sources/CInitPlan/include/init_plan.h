@@ -3,10 +3,12 @@
 //
 // Two SOCK_SEQPACKET sockets: INIT_SOCKET to pid 1, INIT_COMMAND_SOCKET to the process that becomes the command.
 //
-//     launcher -> pid 1     one byte         the id maps are written; pid 1 takes its identity first of all
+//     launcher -> pid 1     one byte         the id maps are written; pid 1 takes its identity first of all. A 2 asks it to
+//                                            forbid executable files in memory before that
 //     launcher -> pid 1     init_prepare     everything that depends on the policy alone
 //     launcher -> pid 1     init_workspace   with the workspace's detached mount, or without a descriptor
-//     launcher -> command   init_command     with three descriptors: standard input, output, error
+//     launcher -> command   init_command     with three descriptors: standard input, output, error; for a probe a fourth
+//     pid 1 -> launcher     init_denial      something was refused, when it is the first of its kind and at the end
 //     pid 1 -> launcher     init_report      failed, or started and then ended
 #pragma once
 
@@ -29,6 +31,7 @@
 // Equal to LaunchStage in LaunchPlan from 100 on, in the same order; a test compares them.
 enum init_stage {
     init_stage_receive = 100,
+    init_stage_memory_files,
     init_stage_identity,
     init_stage_cgroup_namespace,
     init_stage_hostname,
@@ -40,11 +43,13 @@ enum init_stage {
     init_stage_mask_proc,
     init_stage_mount_workspace,
     init_stage_command_fork,
+    init_stage_listener,
     init_stage_command_session,
     init_stage_command_terminal,
     init_stage_command_capabilities,
     init_stage_command_identity,
     init_stage_command_no_new_privileges,
+    init_stage_command_memory,
     init_stage_command_landlock,
     init_stage_command_seccomp,
     init_stage_command_receive,
@@ -86,8 +91,21 @@ struct init_prepare {
     uint32_t filter_count;
     uint32_t tmp_options;
     uint32_t shm_options;
-    uint32_t reserved;
+    // Calls that are not refused although pid 1 is asked, INIT_WATCH_*.
+    uint32_t watched;
+    // No memory that is writable and executable, PR_SET_MDWE.
+    uint32_t refuse_executable_memory;
+    // landlock_restrict_self(2).
+    uint32_t landlock_flags;
 };
+
+// LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON: refusals are told also after the command's execve(2).
+#define INIT_LANDLOCK_LOG 2
+
+// Equal to FilterRequest.Watched in SeccompFilter.
+#define INIT_WATCH_CONNECT 1
+#define INIT_WATCH_EXECUTE 2
+#define INIT_WATCH_SEND 4
 
 struct init_workspace {
     // 1: the descriptor is a detached mount; 0: a new tmpfs with /tmp's options.
@@ -108,10 +126,44 @@ struct init_command {
     uint32_t directory;
     uint32_t arguments;
     uint32_t variables;
-    uint32_t reserved;
+    // The fourth descriptor is executed, and no program is searched.
+    uint32_t has_executable;
 };
 
-enum init_report_kind { init_report_failed = 1, init_report_started = 2, init_report_ended = 3 };
+enum init_report_kind {
+    init_report_failed = 1,
+    init_report_started = 2,
+    init_report_ended = 3,
+    init_report_denied = 4,
+};
+
+enum init_denial_kind {
+    // A system call by number and first arguments.
+    init_denied_call = 1,
+    // A call of another architecture (i386, x32).
+    init_denied_legacy = 2,
+    // The file that was to be executed is on a noexec mount; `subject` is its path as it was given, NUL-terminated.
+    init_denied_execution = 3,
+    // `subject` is a struct sockaddr_in or sockaddr_in6.
+    init_denied_connection = 4,
+};
+
+#define INIT_MAXIMUM_DENIALS 32
+#define INIT_MAXIMUM_SUBJECT 256
+
+struct init_denial {
+    // init_report_denied: the first word of every message to the launcher says what it is.
+    uint32_t report;
+    uint32_t kind;
+    uint32_t call;
+    uint32_t architecture;
+    // How often, so far.
+    uint64_t count;
+    uint64_t arguments[3];
+    // The argument, if any, by which two refusals of the same call differ.
+    uint64_t distinct;
+    uint8_t subject[INIT_MAXIMUM_SUBJECT];
+};
 
 struct init_report {
     uint32_t kind;
@@ -128,6 +180,7 @@ struct init_report {
 };
 
 _Static_assert(sizeof(struct init_rule) == 16, "layout");
-_Static_assert(sizeof(struct init_prepare) == 64, "layout");
+_Static_assert(sizeof(struct init_prepare) == 72, "layout");
 _Static_assert(sizeof(struct init_command) == 56, "layout");
 _Static_assert(sizeof(struct init_report) == 48, "layout");
+_Static_assert(sizeof(struct init_denial) == 312, "layout");

@@ -34,3 +34,9 @@ int sandbox_socket_cookie(int socket, uint64_t *_Nonnull cookie);
 
 // Buffers for messages of `bytes`, beyond the host's maximum while the caller may (SO_SNDBUFFORCE).
 int sandbox_grow_buffers(int socket, int bytes);
+
+// The kernel's audit messages as whoever listens gets them, audit netlink multicast group AUDIT_NLGRP_READLOG: a
+// non-blocking socket; CAP_AUDIT_READ. Each datagram is one struct nlmsghdr and its text.
+int sandbox_audit_stream(void);
+// Whether the kernel makes audit messages, AUDIT_GET: 1, 0, or -1 and errno; CAP_AUDIT_CONTROL.
+int sandbox_audit_is_enabled(void);

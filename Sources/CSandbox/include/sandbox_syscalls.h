@@ -20,6 +20,13 @@ int sandbox_openat2(int directory, const char *_Nonnull path, uint64_t flags, ui
 // faccessat2(2) on the descriptor itself, with the effective identity: what an O_PATH open did not check.
 int sandbox_access_descriptor(int descriptor, int mode);
 
+// statx(2) with the mount (STATX_MNT_ID), which Swift's stat has not, and without asking a file server: which directory,
+// seen through which mount. `*is_mount_root` (STATX_ATTR_MOUNT_ROOT): something is mounted right here.
+struct sandbox_file_identity {
+    uint64_t device, inode, mount;
+};
+int sandbox_identify(int descriptor, struct sandbox_file_identity *_Nonnull identity, int *_Nonnull is_mount_root);
+
 // The mount API of Linux 5.2 and mount_setattr(2) of 5.12; no glibc wrappers before 2.36, and constants that clash.
 #define SANDBOX_ATTR_RDONLY 0x00000001
 #define SANDBOX_ATTR_NOSUID 0x00000002
@@ -47,6 +54,9 @@ int sandbox_terminal_unlock(int master);
 int sandbox_terminal_resize(int master, uint16_t columns, uint16_t rows);
 int sandbox_terminal_size(int terminal, uint16_t *_Nonnull columns, uint16_t *_Nonnull rows);
 
+// rt_sigaction(2) with the default action, also for 32 and 33, which glibc's signal(3) keeps to itself.
+int sandbox_default_signal(int signal);
+
 // prctl(2) is variadic.
 int sandbox_parent_death_signal(int signal);
 int sandbox_set_no_new_privileges(void);
@@ -68,3 +78,5 @@ int sandbox_eventfd(void);
 // landlock_create_ruleset(2) with LANDLOCK_CREATE_RULESET_VERSION.
 int sandbox_landlock_version(void);
 const char *_Nullable sandbox_errno_name(int code);
+// Whether prctl(2) has PR_SET_MDWE (Linux 6.3).
+int sandbox_has_write_execute_refusal(void);

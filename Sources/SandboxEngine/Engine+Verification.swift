@@ -1,0 +1,85 @@
+import Glibc
+import LaunchPlan
+import LinuxSystem
+import NIOCore
+package import SandboxModel
+import SandboxPolicy
+
+/// A run that has everything but its policy's verdict.
+struct HeldLaunch {
+    var plan: LaunchRequest
+    /// This value's to close, until it is sent.
+    var descriptors: [Int32]
+
+    func close() {
+        for descriptor in descriptors { Glibc.close(descriptor) }
+    }
+}
+
+extension Engine {
+    /// Asks the launcher for a run whose policy is served, or when it is.
+    func send(_ run: Run, _ launch: HeldLaunch) {
+        switch verifier.admission(to: launch.plan.policy) {
+        case .served: sendNow(run, launch)
+        case .refused(let error):
+            launch.close()
+            // The owner has not been told of the run yet.
+            loop.assumeIsolated().execute { run.handle(.refused(error)) }
+        case .undecided:
+            held[run.number] = launch
+            verifier.whenDecided(launch.plan.policy) { [weak self, weak run] error in
+                // It may have been cancelled meanwhile.
+                guard let self, let run, let launch = held.removeValue(forKey: run.number) else { return }
+                guard let error else { return sendNow(run, launch) }
+                launch.close()
+                run.handle(.refused(error))
+            }
+        }
+    }
+
+    private func sendNow(_ run: Run, _ launch: HeldLaunch) {
+        launcher.send(.launch(launch.plan), descriptors: launch.descriptors)
+        run.wasSent()
+    }
+
+    /// Ends a run's tree; one that the launcher has not been asked for ends here.
+    func kill(_ number: UInt64) {
+        guard let launch = held.removeValue(forKey: number) else { return launcher.send(.kill(run: number)) }
+        launch.close()
+        runs[number]?.handle(.launchFailed(LaunchFailure(.refused, "cancelled before the start")))
+    }
+
+    /// Probes one policy or all of them anew, and calls `then` with the verdicts.
+    ///
+    /// - Parameter allChecks: whether the verdict on the one policy has every check, and not only those that failed.
+    package func verify(
+        policy: String?, allChecks: Bool, for client: Client, then: @escaping ([PolicyVerification]) -> Void
+    ) throws(ServiceError) {
+        if let policy, policies[policy] == nil {
+            throw ServiceError(
+                .unknownPolicy, "no policy '\(policy.shown)'; there are \(policies.names.joined(separator: ", "))")
+        }
+        // One answer of bounded size: a service can have hundreds of policies.
+        guard policy != nil || !allChecks else {
+            throw ServiceError(.invalidRequest, "all checks are shown for one policy")
+        }
+        try verifier.verify(policy.map { [$0] } ?? policies.names, for: client.peer.uid) { verdicts in
+            then(
+                verdicts.map { verdict in
+                    var shown = verdict
+                    if !allChecks { shown.checks.removeAll(where: \.passed) }
+                    return shown
+                })
+        }
+    }
+}
+
+extension LauncherEvent {
+    /// The run that it is about.
+    var run: UInt64? {
+        switch self {
+        case .started(let run, _), .failed(let run, _), .finished(let run, _), .sampled(let run, _): run
+        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed: nil
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import Glibc
+package import LaunchPlan
+import LinuxSystem
+package import SandboxModel
+
+/// What the host knows and the inside must not share.
+package struct HostFacts: Sendable, Equatable {
+    /// This process's own namespaces by kind: "mnt" is "mnt:[4026531841]".
+    package var namespaces: [String: String]
+
+    package init(namespaces: [String: String]) { self.namespaces = namespaces }
+
+    /// Of this process. A namespace that cannot be read is absent, and the check that needs it fails.
+    package static func current() -> HostFacts {
+        var namespaces: [String: String] = [:]
+        for kind in kinds {
+            var buffer = [CChar](repeating: 0, count: 256)
+            let count = readlink("/proc/self/ns/\(kind)", &buffer, 255)
+            guard count > 0 else { continue }
+            namespaces[kind] = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        return HostFacts(namespaces: namespaces)
+    }
+
+    static let kinds = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"]
+}
+
+/// Compares what a probe found with what its policy promises. Pure: the same facts always get the same verdict.
+///
+/// A fact that is missing fails its check: nothing is taken for granted because a probe did not say it.
+package struct ProbeJudge {
+    let facts: ProbeFacts
+    let policy: CompiledPolicy
+    let host: HostFacts
+    let usage: TreeUsage
+
+    /// Every check, in a fixed order.
+    package static func judge(
+        _ facts: ProbeFacts, policy: CompiledPolicy, host: HostFacts, usage: TreeUsage
+    ) -> [ProbeCheck] {
+        let judge = ProbeJudge(facts: facts, policy: policy, host: host, usage: usage)
+        return judge.process() + judge.isolation() + judge.files() + judge.paths() + judge.network() + judge.attempts()
+    }
+
+    func check(_ name: String, _ expected: String, _ observed: String?, _ passes: Bool) -> ProbeCheck {
+        ProbeCheck(
+            name: name, passed: passes && observed != nil, expected: expected, observed: (observed ?? "not known").shown
+        )
+    }
+
+    /// A value that must be exactly this.
+    func equal(_ name: String, _ observed: String?, _ expected: String) -> ProbeCheck {
+        check(name, expected, observed, observed == expected)
+    }
+
+    /// A list in which nothing may be found.
+    func none(_ name: String, _ expected: String, _ offenders: [String]) -> ProbeCheck {
+        let shown = offenders.prefix(3).joined(separator: "; ")
+        return check(
+            name, expected, offenders.isEmpty ? "so it is" : shown + (offenders.count > 3 ? "; ..." : ""),
+            offenders.isEmpty)
+    }
+
+    // MARK: - The process
+
+    private func process() -> [ProbeCheck] {
+        let no = "0000000000000000"
+        let capabilities = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]
+        let held = capabilities.filter { facts.status($0) != no }.map { "\($0) \(facts.status($0) ?? "not known")" }
+        return [
+            check(
+                "complete", "a probe that ran to its end", facts.isComplete ? "it did" : "it did not", facts.isComplete),
+            none("capabilities", "no capability in any of the five sets", held),
+            equal("no_new_privs", facts.status("NoNewPrivs"), "1"),
+            equal("seccomp", facts.status("Seccomp"), "2"),
+            equal("uid", facts.status("Uid"), "1000 1000 1000 1000"),
+            equal("gid", facts.status("Gid"), "1000 1000 1000 1000"),
+            equal("groups", facts.status("Groups"), ""),
+            map("uid_map"), map("gid_map"),
+            equal("descriptors", facts.all("descriptor").sorted().joined(separator: " "), "0 1 2"),
+            equal("environment", facts.all("environment").joined(separator: " "), ProbePlan.environment[0]),
+            equal("umask", facts.status("Umask"), "0022"),
+            equal("signals_blocked", facts.status("SigBlk"), no),
+            equal("signals_ignored", facts.status("SigIgn"), no),
+            check(
+                "session", "a session of its own", facts.status("NSsid"),
+                facts.status("NSsid") != nil && facts.status("NSsid") == facts.status("Pid")),
+            equal("limit.core", facts.limit("Max core file size")?.joined(separator: " "), "1 1"),
+            limit("limit.open_files", "Max open files", UInt64(policy.maximum.openFiles)),
+            limit("limit.file_size", "Max file size", policy.maximum.fileSizeBytes),
+            limit("limit.nice", "Max nice priority", 0),
+            limit("limit.realtime", "Max realtime priority", 0),
+        ] + (policy.maximum.cpuSeconds.map { [limit("limit.cpu_time", "Max cpu time", $0)] } ?? [])
+    }
+
+    private func limit(_ name: String, _ line: String, _ value: UInt64) -> ProbeCheck {
+        equal(name, facts.limit(line)?.joined(separator: " "), "\(value) \(value)")
+    }
+
+    /// Two users, each one host id out of those that belong to nobody else.
+    private func map(_ name: String) -> ProbeCheck {
+        let lines = facts.all(name).map { $0.split(whereSeparator: \.isWhitespace).compactMap { UInt32($0) } }
+        let holds =
+            lines.count == 2
+            && zip(lines, [0, UInt32(1000)]).allSatisfy { line, inside in
+                line.count == 3 && line[0] == inside && line[2] == 1 && SandboxIdentities.contains(line[1])
+            } && lines[0][1] != lines[1][1]
+        let observed = lines.map { $0.map(String.init).joined(separator: " ") }.joined(separator: ", ")
+        return check(name, "0 and 1000, each one id of sandboxes' own", observed, holds)
+    }
+
+    // MARK: - Isolation
+
+    private func isolation() -> [ProbeCheck] {
+        let shared = HostFacts.kinds.filter { kind in
+            guard let own = host.namespaces[kind], let theirs = facts.named("namespace", kind) else { return true }
+            return own == theirs || !theirs.hasPrefix("\(kind):[")
+        }
+        let groups = facts.all("cgroup")
+        let outside = groups.filter { !$0.hasSuffix(":/") }
+        let peak = usage.memoryPeakBytes
+        return [
+            none("namespaces", "none of the host's", shared),
+            equal("parent", facts.status("PPid"), "1"),
+            equal("processes", facts.all("process").joined(separator: " "), facts.status("Pid") ?? "its own"),
+            check(
+                "pid", "2 to 9", facts.status("Pid"),
+                facts.status("Pid").flatMap { Int($0) }.map((2..<10).contains) ?? false),
+            equal("hostname", facts.one("hostname"), "sandbox"),
+            none("cgroup", "nothing but the root of its own", groups.isEmpty ? ["no cgroup"] : outside),
+            // The limits themselves are the host's files, and /sys is not there: what is seen is that the group counts.
+            check(
+                "cgroup_counts", "memory counted in a group of its own", peak.map { "\($0) bytes" } ?? "not counted",
+                peak ?? 0 > 0),
+            landlock(),
+        ]
+    }
+
+    /// Either a layer takes one of the sixteen places, or a right is refused that only Landlock can refuse.
+    private func landlock() -> ProbeCheck {
+        let expected = "a Landlock domain in force"
+        if let room = facts.number("landlock_room") {
+            return check("landlock", expected, "room for \(room) of 16 layers", room < 16)
+        }
+        let refused = facts.attempt("bind_tcp") == EACCES
+        return check("landlock", expected, refused ? "bind refused" : "no sign of one", refused)
+    }
+}

@@ -1,0 +1,19 @@
+/// A policy of a service, as `sandboxctl policy list` shows it.
+public struct PolicySummary: Codable, Sendable, Equatable {
+    public var name: String
+    public var description: String
+    /// Equal for equal content, whatever the files are called and however they are written.
+    public var digest: String
+    /// `built-in`, or the base name of the file.
+    public var origin: String
+    /// All that holds, as a policy file in which each value has its origin behind `#`; only where it was asked for.
+    public var effective: String?
+
+    public init(name: String, description: String, digest: String, origin: String, effective: String? = nil) {
+        self.name = name
+        self.description = description
+        self.digest = digest
+        self.origin = origin
+        self.effective = effective
+    }
+}

@@ -1,0 +1,309 @@
+import ShellSyntax
+
+/// One command that a request may run, as far as its text shows.
+struct FoundCommand {
+    var words: [ShellValue]
+    var assignments: [ShellInvocation.Assignment] = []
+    var redirections: [ShellInvocation.Redirection] = []
+    /// The shell text that it stands in, and where in its list.
+    var place: (text: Int, index: Int)?
+    /// Whether a shell runs it itself, so that a builtin or a function of its name comes first.
+    var isInShell = false
+    var isFunction = false
+
+    /// The program without its directory, where that is known.
+    var name: String? { words.first?.literal.map { String($0.split(separator: "/").last ?? "") } }
+
+    /// Whether it is a builtin that starts nothing, or a function whose commands are judged themselves.
+    var isHarmlessBuiltin: Bool {
+        guard isInShell, let name = words.first?.literal else { return false }
+        return isFunction || ShellBuiltins.harmless.contains(name)
+    }
+}
+
+/// Collects every command that a request may run: its own, and those that its text shows.
+struct CommandScan {
+    struct Doubt {
+        var reason: String
+        var subject: String
+        /// Whether commands may run that are not in the list.
+        var hidesCommands = true
+    }
+
+    struct Text {
+        let invocations: [ShellInvocation]
+        let functions: Set<String>
+        /// Commands that are part of a fork bomb.
+        let forkBombs: Set<Int>
+        /// For each command, the directory of the last `cd` before it.
+        let directories: [String?]
+        /// Commands by the stages of pipelines that they stand in.
+        private let stages: [Stage: [Int]]
+
+        struct Stage: Hashable {
+            var pipeline: Int
+            var stage: Int
+        }
+
+        init(_ invocations: [ShellInvocation], functions: Set<String>) {
+            self.invocations = invocations
+            self.functions = functions
+            forkBombs = ForkBombs.find(in: invocations, functions: functions)
+            var directories: [String?] = []
+            var stages: [Stage: [Int]] = [:]
+            var directory: String?
+            for (index, invocation) in invocations.enumerated() {
+                directories.append(directory)
+                for stage in invocation.stages {
+                    stages[Stage(pipeline: stage.pipeline, stage: stage.stage), default: []].append(index)
+                }
+                guard let name = invocation.words.first?.literal, name == "cd" || name == "pushd" else { continue }
+                directory = invocation.words.count > 1 ? invocation.words[1].pattern : "~"
+            }
+            self.directories = directories
+            self.stages = stages
+        }
+
+        /// The commands whose output reaches a command through pipes.
+        func sources(of index: Int) -> [Int] {
+            invocations[index].stages.flatMap { stage in
+                (0..<stage.stage).flatMap { stages[Stage(pipeline: stage.pipeline, stage: $0)] ?? [] }
+            }
+        }
+    }
+
+    static let maximumDepth = 8
+    static let maximumTextBytes = 1 << 20
+    static let maximumDoubts = 16
+
+    private(set) var commands: [FoundCommand] = []
+    private(set) var texts: [Text] = []
+    private(set) var doubts: [Doubt] = []
+    /// The first change of a variable that makes other commands do something else.
+    private(set) var poison: Doubt?
+    private var textBytes = 0
+
+    mutating func scan(argv: [String]) {
+        guard !argv.isEmpty else { return }
+        scan(FoundCommand(words: argv.map(ShellValue.init(literal:))), depth: 0)
+    }
+
+    mutating func doubt(_ reason: String, _ command: FoundCommand, hidesCommands: Bool = true) {
+        guard doubts.count < Self.maximumDoubts else { return }
+        doubts.append(Doubt(reason: reason, subject: Subject.describe(command), hidesCommands: hidesCommands))
+    }
+
+    mutating func poison(_ name: String, _ command: FoundCommand) {
+        guard poison == nil, ShellBuiltins.changesOthers(name) else { return }
+        poison = Doubt(reason: "the command changes \(name.prefix(40))", subject: Subject.describe(command))
+    }
+
+    // MARK: Commands
+
+    mutating func scan(_ command: FoundCommand, depth: Int) {
+        commands.append(command)
+        for assignment in command.assignments { poison(assignment.name, command) }
+        guard let first = command.words.first else { return }
+        guard first.literal != nil, let name = command.name else {
+            return doubt("the program's name is not known", command)
+        }
+        guard depth < Self.maximumDepth else { return doubt("commands are nested too deeply", command) }
+        if let shell = ShellKind(name) { return scan(shell, command, depth: depth) }
+        if command.isInShell, scanBuiltin(name, command, depth: depth) { return }
+        unwrap(name, command, depth: depth)
+    }
+
+    /// The commands that a builtin runs of its arguments; whether it was one.
+    private mutating func scanBuiltin(_ name: String, _ command: FoundCommand, depth: Int) -> Bool {
+        let arguments = Array(command.words.dropFirst())
+        switch name {
+        case "eval": scan(joined: arguments, command, depth: depth)
+        case "trap":
+            let operands = arguments.drop { $0.literal == "--" }
+            guard operands.count > 1, let text = operands.first else { return true }
+            if text.literal == "-" || text.literal?.isEmpty == true { return true }
+            scan(joined: [text], command, depth: depth)
+        case "alias":
+            for argument in arguments {
+                guard let text = argument.literal, let mark = text.firstIndex(of: "=") else { continue }
+                scan(joined: [ShellValue(literal: String(text[text.index(after: mark)...]))], command, depth: depth)
+                // What follows in the text may mean something else by it.
+                doubt("aliases change what later commands are", command)
+            }
+        case ".", "source": doubt("the contents of a script are not known", command)
+        case "enable" where arguments.contains { $0.literal?.hasPrefix("-f") ?? true }:
+            doubt("builtins can be loaded from a file", command)
+        case "hash" where arguments.contains { $0.literal?.hasPrefix("-p") ?? true }: poison("PATH", command)
+        case "mapfile", "readarray":
+            if arguments.contains(where: { $0.literal?.hasPrefix("-C") ?? true }) {
+                doubt("mapfile may run a command for each line", command)
+            }
+        case "command", "builtin", "exec", "time":
+            return false
+        default: return false
+        }
+        return true
+    }
+
+    /// Words that a shell joins by blanks and reads as a program.
+    mutating func scan(joined words: [ShellValue], _ command: FoundCommand, depth: Int, shell: ShellKind = .either) {
+        let literals = words.compactMap(\.literal)
+        guard literals.count == words.count else { return doubt("the program's text is not known", command) }
+        scan(text: literals.joined(separator: " "), shell, positional: nil, command, depth: depth + 1)
+    }
+
+    // MARK: Shells
+
+    /// A shell with its arguments: `-c TEXT`, a script, or a program from its standard input.
+    private mutating func scan(_ shell: ShellKind, _ command: FoundCommand, depth: Int) {
+        var words = command.words.dropFirst()
+        var takesText = false
+        while let word = words.first {
+            guard let text = word.literal else { return doubt("the shell's options are not known", command) }
+            guard text.hasPrefix("-") || text.hasPrefix("+"), text.utf8.count > 1 else {
+                if text == "-" { words = words.dropFirst() }
+                break
+            }
+            words = words.dropFirst()
+            if text == "--" { break }
+            if text.hasPrefix("--") {
+                if text == "--rcfile" || text == "--init-file" {
+                    words = words.dropFirst()
+                    doubt("the contents of a script are not known", command)
+                }
+                continue
+            }
+            for letter in text.dropFirst() {
+                if letter == "c" { takesText = true }
+                if letter == "o" || letter == "O" { words = words.dropFirst() }
+                if letter == "i" || letter == "l" { continue }
+            }
+        }
+        guard takesText else { return scanInput(shell, Array(words), command, depth: depth) }
+        guard let text = words.first else { return }
+        guard let literal = text.literal else { return doubt("the program's text is not known", command) }
+        let rest = words.dropFirst()
+        let given = rest.compactMap(\.literal)
+        let positional = given.count == rest.count ? (given.isEmpty ? ["sh"] : given) : nil
+        scan(text: literal, shell, positional: positional, command, depth: depth + 1)
+    }
+
+    /// A shell that reads a script or its standard input.
+    private mutating func scanInput(_ shell: ShellKind, _ operands: [ShellValue], _ command: FoundCommand, depth: Int) {
+        if let script = operands.first, script.literal != "/dev/stdin" {
+            // A script is a program like others: what it does is not in the command's text.
+            if script.literal == nil { doubt("the script's name is not known", command) }
+            return
+        }
+        let inputs = command.redirections.filter { redirection in
+            switch redirection.operator {
+            case .document, .documentStripped, .string: redirection.descriptor ?? 0 == 0
+            case .read, .duplicateInput, .readWrite: redirection.descriptor ?? 0 == 0
+            case .write, .append, .clobber, .duplicateOutput, .both, .appendBoth: false
+            }
+        }
+        if let input = inputs.last {
+            switch input.operator {
+            case .document, .documentStripped, .string:
+                if let text = input.target.literal {
+                    return scan(text: text, shell, positional: nil, command, depth: depth + 1)
+                }
+            default: if input.target.literal == "/dev/null" { return }
+            }
+        } else if let text = printed(into: command) {
+            return scan(text: text, shell, positional: nil, command, depth: depth + 1)
+        }
+        // Without a pipe or a redirection that is the request's own input.
+        guard let place = command.place else { return }
+        let own = texts[place.text].invocations[place.index]
+        if inputs.isEmpty, own.outerRedirections.isEmpty, own.stages.allSatisfy({ $0.stage == 0 }) { return }
+        doubt("the shell reads its program from its standard input", command)
+    }
+
+    /// What `echo` or `printf` with known words writes into the pipe that a command reads.
+    private func printed(into command: FoundCommand) -> String? {
+        guard let place = command.place else { return nil }
+        let invocations = texts[place.text].invocations
+        let own = invocations[place.index]
+        let before = texts[place.text].sources(of: place.index)
+        // One command in the stage before, and nothing else that writes there.
+        guard own.outerRedirections.isEmpty, own.stages.last?.stage == 1, before.count == 1 else { return nil }
+        let source = invocations[before[0]]
+        guard let name = source.words.first?.literal else { return nil }
+        if name == "cat", source.words.count == 1, source.redirections.count == 1 {
+            let input = source.redirections[0]
+            return [.document, .documentStripped, .string].contains(input.operator) ? input.target.literal : nil
+        }
+        guard source.redirections.isEmpty else { return nil }
+        let words = source.words.dropFirst().compactMap(\.literal)
+        guard name == "echo" || name == "printf", words.count == source.words.count - 1 else { return nil }
+        let text = words.drop { name == "echo" && ["-n", "-e", "-ne"].contains($0) }.joined(separator: " ")
+        // Escapes that one echo knows and another does not, and printf's conversions, are left undecided.
+        guard !text.contains("\\"), name == "echo" || words.count == 1 && !text.contains("%") else { return nil }
+        return text
+    }
+
+    // MARK: Texts
+
+    mutating func scan(
+        text: String, _ shell: ShellKind, positional: [String]?, _ command: FoundCommand, depth: Int
+    ) {
+        textBytes += text.utf8.count
+        guard depth < Self.maximumDepth, textBytes <= Self.maximumTextBytes else {
+            return doubt("the program is too large or nested too deeply", command)
+        }
+        if !shell.isFollowed { doubt("programs of this shell are not followed", command) }
+        let bytes = Array(text.utf8)
+        var readsAlike = false
+        for dialect in shell.dialects where !readsAlike {
+            do throws(ShellSyntaxError) {
+                let program = try ShellParser.parse(bytes, dialect: dialect)
+                try add(program, positional, command, depth: depth)
+                readsAlike = !program.dependsOnDialect
+            } catch {
+                doubt("the shell text is not understood at \(error)", command)
+                addBeginning(of: bytes, before: error.position, dialect, positional, command, depth: depth)
+            }
+        }
+    }
+
+    /// A shell runs the lines before the one that it does not understand.
+    private mutating func addBeginning(
+        of bytes: [UInt8], before position: ShellPosition, _ dialect: ShellDialect, _ positional: [String]?,
+        _ command: FoundCommand, depth: Int
+    ) {
+        var line = position.line
+        for _ in 0..<4 where line > 1 {
+            let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).prefix(line - 1)
+            do throws(ShellSyntaxError) {
+                let program = try ShellParser.parse(Array(lines.joined(separator: [0x0A])), dialect: dialect)
+                return try add(program, positional, command, depth: depth)
+            } catch {
+                line = min(error.position.line, line - 1)
+            }
+        }
+    }
+
+    private mutating func add(
+        _ program: ShellProgram, _ positional: [String]?, _ command: FoundCommand, depth: Int
+    ) throws(ShellSyntaxError) {
+        let invocations = try program.invocations(positional: positional)
+        let functions = program.functions
+        let text = texts.count
+        texts.append(Text(invocations, functions: functions))
+        if let names = program.changedVariables {
+            for name in names.sorted() { poison(name, command) }
+        } else if poison == nil {
+            poison = Doubt(reason: "the command may change any variable", subject: Subject.describe(command))
+        }
+        for (index, invocation) in invocations.enumerated() {
+            let name = invocation.words.first?.literal
+            scan(
+                FoundCommand(
+                    words: invocation.words, assignments: invocation.assignments,
+                    redirections: invocation.redirections, place: (text, index), isInShell: true,
+                    isFunction: name.map { functions.contains($0) } ?? false),
+                depth: depth)
+        }
+    }
+}

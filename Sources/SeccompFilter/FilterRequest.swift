@@ -1,0 +1,81 @@
+/// What a policy wants of its filter, beyond the base list.
+package struct FilterRequest: Sendable, Equatable {
+    /// Calls and groups beyond the base list; never those that would make the filter meaningless.
+    package var allow: [String] = []
+    /// Calls and groups taken out of it.
+    package var deny: [String] = []
+    /// Calls that pid 1 lets through, after a look at what they are about.
+    package var watched: Watched = []
+    /// No files in memory: they could be executed, or mapped twice, to write and to execute.
+    package var refusesMemoryFiles = false
+    /// No memory that is writable and executable, at once or one after the other, where the kernel itself cannot be told
+    /// (PR_SET_MDWE, Linux 6.3).
+    package var refusesExecutableMemory = false
+    /// No System V memory that can be executed.
+    package var refusesExecutableSharedMemory = false
+
+    package init() {}
+
+    /// Calls of which some end in a refusal that should be reported: pid 1 hears of every one of them.
+    package struct Watched: OptionSet, Sendable {
+        package let rawValue: UInt32
+        package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+        /// `connect(2)`.
+        package static let connect = Watched(rawValue: 1)
+        /// `execve(2)`, `execveat(2)`.
+        package static let execute = Watched(rawValue: 2)
+        /// `sendto(2)` with an address.
+        package static let send = Watched(rawValue: 4)
+    }
+}
+
+extension FilterRequest {
+    /// What pid 1 is to let through: a call that the policy denies is refused and not watched.
+    package var watchedAndAllowed: Watched {
+        var watched = watched
+        func isDenied(_ call: String) -> Bool {
+            let kind = SystemCallCatalog.decide(call, allow: allow, deny: deny).kind
+            return kind != .allowed && kind != .conditional
+        }
+        if isDenied("connect") { watched.remove(.connect) }
+        if isDenied("sendto") { watched.remove(.send) }
+        if isDenied("execve") || isDenied("execveat") { watched.remove(.execute) }
+        return watched
+    }
+
+    /// Calls that no rule lets through because of what else was asked for.
+    var refused: Set<String> {
+        var calls: Set<String> = []
+        if watched.contains(.connect) { calls.insert("connect") }
+        if watched.contains(.execute) { calls.formUnion(["execve", "execveat"]) }
+        if refusesMemoryFiles { calls.formUnion(["memfd_create", "memfd_secret"]) }
+        return calls
+    }
+
+    /// When a call is allowed; `nil` for always.
+    func rules(for call: String) -> [[ArgumentCondition]]? {
+        switch call {
+        case "sendto" where watched.contains(.send):
+            [[ArgumentCondition(index: 4, mask: .max, value: 0)]]
+        case "mmap" where refusesExecutableMemory:
+            [0, Self.write, Self.execute].map {
+                [
+                    ArgumentCondition(index: 2, mask: Self.write | Self.execute, value: $0),
+                    ArgumentRules.withoutHugePages,
+                ]
+            }
+        case "mprotect" where refusesExecutableMemory, "pkey_mprotect" where refusesExecutableMemory:
+            [[ArgumentCondition(index: 2, mask: Self.execute, value: 0)]]
+        case "shmat" where refusesExecutableSharedMemory:
+            [[ArgumentCondition(index: 2, mask: Self.sharedExecutable, value: 0)]]
+        default: ArgumentRules.rules(for: call)
+        }
+    }
+
+    /// PROT_WRITE and PROT_EXEC, `mmap(2)`.
+    private static let write: UInt64 = 2
+    private static let execute: UInt64 = 4
+    /// SHM_EXEC, `shmop(2)`.
+    private static let sharedExecutable: UInt64 = 0o100000
+}

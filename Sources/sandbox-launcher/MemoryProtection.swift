@@ -1,0 +1,15 @@
+import CSandbox
+import LinuxSystem
+
+/// What this kernel can forbid about memory and files in memory. What it cannot, the filter refuses instead.
+struct MemoryProtection {
+    /// PR_SET_MDWE, Linux 6.3, `PR_SET_MDWE(2const)`.
+    let hasWriteExecuteRefusal: Bool
+    /// The sysctl `vm.memfd_noexec` of a pid namespace, Linux 6.3.
+    let hasMemoryFileRule: Bool
+
+    init(proc: Directory) {
+        hasWriteExecuteRefusal = sandbox_has_write_execute_refusal() != 0
+        hasMemoryFileRule = (try? proc.read("sys/vm/memfd_noexec")) != nil
+    }
+}

@@ -1,0 +1,92 @@
+import EscapeAttempts
+import Foundation
+import SandboxTestSupport
+import Testing
+
+/// `SANDBOX_ESCAPE_TABLE=FILE`: what was tried and what came of it, as Markdown.
+@Suite(.needs(.root), .needs(.cgroup), .serialized)
+struct TableTests {
+    private static let file = ProcessInfo.processInfo.environment["SANDBOX_ESCAPE_TABLE"]
+
+    @Test(.enabled(if: file != nil)) func `write the table`() async throws {
+        let attempts = try await AttemptRuns.shared.value
+        let cases = try await HostRuns.shared.value
+        var text = try Self.introduction(attempts, cases)
+        for area in Attempt.areas {
+            text += Self.heading(area.name, "| case | tries | after | inside | user | root |")
+            for item in area.attempts {
+                let row = [attempts.confined[item.name], attempts.user[item.name], attempts.root[item.name]]
+                text += Self.row([item.name, item.tries, item.origin] + row.map { Self.cell($0) })
+            }
+        }
+        for area in HostCase.areas {
+            text += Self.heading(area.name, "| case | tries | after | inside | outside |")
+            for item in area.cases {
+                let judgement = cases.judgements[item.name]
+                text += Self.row([
+                    item.name, item.tries, item.origin, Self.cell(judgement?.inside), Self.cell(judgement?.outside),
+                ])
+            }
+        }
+        try text.write(toFile: try #require(Self.file), atomically: true, encoding: .utf8)
+    }
+
+    private static func introduction(_ attempts: AttemptRuns, _ cases: HostRuns) throws -> String {
+        let possible = Attempt.all.filter { item in
+            [attempts.user[item.name], attempts.root[item.name]].contains { $0?.word == "escaped" }
+        }
+        let open = Attempt.all.filter { attempts.confined[$0.name]?.word == "escaped" }
+        let counterparts = cases.judgements.values.compactMap(\.outside)
+        let date = Date().formatted(.iso8601.year().month().day())
+        let total = Attempt.all.count + HostCase.all.count
+        return """
+            # What was tried to get out
+
+            Every line is an attempt that was made: by `escape-probe` or a payload inside a sandbox of sandboxd, and by the
+            same code without one. A test suite that cannot fail proves nothing, so what is stopped inside has to succeed
+            outside, or is listed with the reason why not. Written by the suite itself:
+
+                SANDBOX_ESCAPE_TABLE=Tests/EscapeTests/README.md \\
+                    swift test --disable-xctest --no-parallel --filter EscapeTests
+
+            \(date), Linux \(try kernel()): \(total) cases. Of \(Attempt.all.count) attempts of the probe
+            \(Attempt.all.count - open.count) are held inside; outside \(possible.count) succeed for an ordinary user or for
+            root, and \(Attempt.all.filter { $0.heldAnyway != nil }.count) are known to be stopped there on some hosts. Of
+            \(HostCase.all.count) cases that the host stages and judges
+            \(cases.judgements.values.filter { $0.inside.word == "stopped" }.count) are held; of \(counterparts.count)
+            counterparts outside \(counterparts.filter { $0.word == "escaped" }.count) succeed.
+
+            Open, and known to be (`AttemptTests.knownOpen`): \(open.map(\.name).joined(separator: ", ")). Sandboxes that
+            read the same files of `/usr` can signal to one another through them; nothing else passes that way.
+
+            *inside*: in a sandbox; policies `default`, `python` and the case's own. *user*, *root*: without one, by an
+            ordinary user and by root, each attempt of root's in mount, host name and process namespaces that are thrown
+            away. *stopped* with the error; **escaped**: got what it must not get, or got through to a part of the kernel
+            that is to be closed; *absent*: this host has nothing of the kind. *after*: the failure elsewhere, or the
+            mechanism.
+
+            """
+    }
+
+    private static func kernel() throws -> String {
+        try String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)
+            .split(separator: "-").first.map(String.init) ?? ""
+    }
+
+    private static func heading(_ name: String, _ columns: String) -> String {
+        let rule = String(repeating: "| --- ", count: columns.split(separator: "|").count) + "|"
+        return "\n## \(name)\n\n\(columns)\n\(rule)\n"
+    }
+
+    private static func row(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |\n" }
+
+    private static func cell(_ verdict: Verdict?) -> String {
+        guard let verdict else { return "-" }
+        // Without what differs from run to run and from machine to machine.
+        var detail = verdict.detail.replacing(#/[\r\n|]/#, with: " ").replacing(
+            #/SECRET-[-0-9a-z]+/#, with: "the secret")
+        detail = detail.replacing(#/sandboxd-test-\w+/#, with: "…").replacing(#/\b\d{4,}\b/#, with: "N")
+        detail = String(detail.prefix(60))
+        return verdict.word == "escaped" ? "**escaped**: \(detail)" : "\(verdict.word): \(detail)"
+    }
+}
