@@ -162,6 +162,9 @@ let package = Package(
             dependencies: ["LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport", "SandboxWire"],
             swiftSettings: strict),
         .testTarget(
+            name: "CompatibilityTests", dependencies: ["LinuxSystem", "SandboxTestSupport"],
+            exclude: ["README.md", "Scripts"], swiftSettings: strict),
+        .testTarget(
             name: "LauncherTests",
             dependencies: [
                 "CInitPlan", "CSandbox", "LaunchPlan", "LinuxSystem", "SandboxTestSupport",

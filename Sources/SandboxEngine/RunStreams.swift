@@ -25,6 +25,7 @@ struct RunStreams {
         if request.stdin {
             let (reading, writing) = try DescriptorPair.pipe().release()
             input = OwnedDescriptor(owning: reading)
+            try allowReopening(input.number, mode: S_IRUSR | S_IWUSR | S_IROTH)
             streams.stdin = try InputStream(
                 descriptor: OwnedDescriptor(owning: writing), isTerminal: false, monitor: monitor)
         } else {
@@ -33,13 +34,22 @@ struct RunStreams {
         }
         let output = try DescriptorPair.pipe().release()
         let outputEnd = OwnedDescriptor(owning: output.second)
+        try allowReopening(outputEnd.number, mode: S_IRUSR | S_IWUSR | S_IWOTH)
         streams.stdout = try OutputStream(
             descriptor: OwnedDescriptor(owning: output.first), loop: loop, monitor: monitor)
         let errors = try DescriptorPair.pipe().release()
         let errorEnd = OwnedDescriptor(owning: errors.second)
+        try allowReopening(errorEnd.number, mode: S_IRUSR | S_IWUSR | S_IWOTH)
         streams.stderr = try OutputStream(
             descriptor: OwnedDescriptor(owning: errors.first), loop: loop, monitor: monitor)
         return (streams, [input.release(), outputEnd.release(), errorEnd.release()])
+    }
+
+    /// Lets the command open its own end once more, as `echo text > /dev/stderr` does: the pipe is this daemon's, and the
+    /// command is somebody else. A pipe has no path but those through its holders' /proc/PID/fd, so nobody else gets at it;
+    /// and the end that is not the command's stays closed to it.
+    private static func allowReopening(_ pipe: Int32, mode: mode_t) throws(SystemError) {
+        try system("open a pipe's end to the command") { fchmod(pipe, mode) }
     }
 
     private static func terminal(

@@ -19,7 +19,7 @@ struct TemplateContents {
 
     private static let systemDirectories = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
     /// Copied from the host where it has them. None of them names a user or a secret.
-    private static let copied = ["ld.so.cache", "localtime", "timezone", "debian_version"]
+    private static let copied = ["ld.so.cache", "localtime", "timezone", "debian_version", "protocols", "services"]
 
     init(readPaths: [String]) throws(SystemError) {
         for path in readPaths { if let shown = Self.look(at: path) { self.shown.append(shown) } }

@@ -31,23 +31,34 @@ package enum BuiltProducts {
 package struct StartedProgram: Sendable {
     package let pid: Int32
 
-    /// - Parameter descriptors: what becomes 0, 1, 2, 3... in the child.
+    /// - Parameters:
+    ///   - descriptors: what becomes 0, 1, 2, 3... in the child.
+    ///   - newSession: starts it as a sandbox starts its command: leader of a session without a terminal, no signal
+    ///     ignored or blocked.
     package init(
-        _ arguments: [String], environment: [String] = ["PATH=/usr/bin:/bin"], descriptors: [Int32]
+        _ arguments: [String], environment: [String] = ["PATH=/usr/bin:/bin"], descriptors: [Int32],
+        newSession: Bool = false
     ) throws(SystemError) {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        for (target, source) in descriptors.enumerated() {
-            // A duplicate that is out of the way, so that one move does not close the next one's source.
-            let safe = fcntl(source, F_DUPFD_CLOEXEC, 200)
-            posix_spawn_file_actions_adddup2(&actions, safe, Int32(target))
-            posix_spawn_file_actions_addclose(&actions, safe)
+        // Duplicates that are out of the way, so that one move does not close the next one's source.
+        let duplicates = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 200) }
+        defer { for duplicate in duplicates { close(duplicate) } }
+        for (target, duplicate) in duplicates.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, duplicate, Int32(target))
         }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        var signals = sigset_t()
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        // POSIX_SPAWN_SETSID, which Swift's Glibc does not show.
+        let session = 0x80 | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
+        posix_spawnattr_setflags(&attributes, Int16(newSession ? session : POSIX_SPAWN_SETPGROUP))
         var pid: pid_t = 0
         var argv = arguments.map { strdup($0) } + [nil]
         var envp = environment.map { strdup($0) } + [nil]

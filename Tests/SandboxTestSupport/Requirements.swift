@@ -7,6 +7,8 @@ package import Testing
 package enum HostFeature: String, CaseIterable, Sendable {
     case root
     case cgroup
+    /// Every program that `make packages` installs. Tests that start one look for it themselves.
+    case programs
     /// Landlock that tells what it refused, Linux 6.15, on a host whose audit a test may switch on.
     case landlockAudit = "landlock-audit"
 
@@ -14,12 +16,14 @@ package enum HostFeature: String, CaseIterable, Sendable {
         switch self {
         case .root: geteuid() == 0
         case .cgroup: access("/sys/fs/cgroup", F_OK) == 0
+        case .programs: true
         case .landlockAudit:
             geteuid() == 0 && (try? Landlock())?.version ?? 0 >= 7 && (try? AuditStream.isEnabled()) != nil
         }
     }
 
-    fileprivate var isRequired: Bool {
+    /// Whether `SANDBOX_REQUIRE` names it.
+    package var isRequired: Bool {
         guard let value = getenv("SANDBOX_REQUIRE") else { return false }
         return String(cString: value).split(separator: ",").contains(Substring(rawValue))
     }
