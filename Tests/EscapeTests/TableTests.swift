@@ -36,6 +36,8 @@ struct TableTests {
             [attempts.user[item.name], attempts.root[item.name]].contains { $0?.word == "escaped" }
         }
         let open = Attempt.all.filter { attempts.confined[$0.name]?.word == "escaped" }
+        let held = Attempt.all.filter { attempts.confined[$0.name]?.word == "stopped" }
+        let absent = Attempt.all.filter { attempts.confined[$0.name]?.word == "absent" }
         let counterparts = cases.judgements.values.compactMap(\.outside)
         let date = Date().formatted(.iso8601.year().month().day())
         let total = Attempt.all.count + HostCase.all.count
@@ -50,16 +52,19 @@ struct TableTests {
                     swift test --disable-xctest --no-parallel --filter EscapeTests
 
             \(date), Linux \(try kernel()): \(total) cases. Of \(Attempt.all.count) attempts of the probe
-            \(Attempt.all.count - open.count) are held inside; outside \(possible.count) succeed for an ordinary user or for
+            \(held.count) are stopped inside, \(absent.count) find nothing to attack on this host, and \(open.count) get
+            through; outside \(possible.count) succeed for an ordinary user or for
             root, and \(Attempt.all.filter { $0.heldAnyway != nil }.count) are known to be stopped there on some hosts. Of
             \(HostCase.all.count) cases that the host stages and judges
-            \(cases.judgements.values.filter { $0.inside.word == "stopped" }.count) are held; of \(counterparts.count)
-            counterparts outside \(counterparts.filter { $0.word == "escaped" }.count) succeed.
+            \(cases.judgements.values.filter { $0.inside.word == "stopped" }.count) are held; \(counterparts.count)
+            have a counterpart outside, of which \(counterparts.filter { $0.word == "escaped" }.count) succeed. The others
+            (requests, policies, the daemon, supplies, ends of runs) are judged on the host alone.
 
             Open, and known to be (`AttemptTests.knownOpen`): \(open.map(\.name).joined(separator: ", ")). Sandboxes that
-            read the same files of `/usr` can signal to one another through them; nothing else passes that way.
+            read the same files of `/usr` can signal to one another through them. Channels by timing (page cache, processor caches,
+            load) are not tried.
 
-            *inside*: in a sandbox; policies `default`, `python` and the case's own. *user*, *root*: without one, by an
+            *inside*: in a sandbox, under `default` with smaller file systems in memory or the case's own policy. *user*, *root*: without one, by an
             ordinary user and by root, each attempt of root's in mount, host name and process namespaces that are thrown
             away. *stopped* with the error; **escaped**: got what it must not get, or got through to a part of the kernel
             that is to be closed; *absent*: this host has nothing of the kind. *after*: the failure elsewhere, or the
