@@ -62,7 +62,6 @@ int main(void) {
     SHOW(uname(&names));
     SHOW(times(&times_));
     SHOW(getcpu(0, 0));
-    SHOW(syscall(SYS_get_mempolicy, 0, 0, 0, 0, 0));
     SHOW(syscall(SYS_pkey_alloc, 0, 0) >= 0 || errno == ENOSPC || errno == EINVAL ? 0 : -1);
     SHOW(syscall(SYS_ioprio_get, 1, 0));
     SHOW(syscall(SYS_close_range, 500, 600, 0));
