@@ -58,6 +58,20 @@ final class Host {
             landlock: landlock)
     }
 
+    /// Every command gets a limit of one byte on core dumps, which is the value at which the kernel starts no handler of
+    /// the host either (core(5)). Whoever started this process may have set the hard limit to 0: only one who may raise
+    /// it can undo that.
+    private static func allowCoreLimit() throws(SystemError) {
+        let core = __rlimit_resource_t(RLIMIT_CORE.rawValue)
+        var limit = rlimit()
+        try system("read the limit on core dumps") { getrlimit(core, &limit) }
+        guard limit.rlim_max < 1 else { return }
+        limit = rlimit(rlim_cur: 1, rlim_max: 1)
+        try system("raise the hard limit on core dumps from 0 to 1 (start without ulimit -c 0)") {
+            setrlimit(core, &limit)
+        }
+    }
+
     /// Makes this process's own state independent of who started it.
     private static func settle(control: Int32) throws(SystemError) {
         // Terminal signals and the like are sandboxd's business; the end of its socket ends this process. What a parent
@@ -68,6 +82,7 @@ final class Host {
         sigfillset(&all)
         sigprocmask(SIG_BLOCK, &all, nil)
         try system("leave all groups") { setgroups(0, nil) }
+        try allowCoreLimit()
         umask(0o022)
         try system("change directory", "/") { chdir("/") }
         // Nothing but standard input, output, error and the socket; and nobody inherits the socket.

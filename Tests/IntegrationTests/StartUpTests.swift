@@ -109,6 +109,13 @@ struct FailClosedTests {
         #expect(ran.errors.contains("cgroup"), "\(ran.errors)")
     }
 
+    /// Only root with CAP_SYS_RESOURCE can undo it; in a container without, it is said by name.
+    @Test func `a hard limit of 0 on core dumps`() throws {
+        let ran = try exec(prepared: "ulimit -c 0", [])
+        #expect(
+            ran.status == 0 || ran.status == 125 && ran.errors.contains("hard limit on core dumps"), "\(ran.errors)")
+    }
+
     @Test func `a workspace on a mount that came after the daemon is that mount`() throws {
         let directory = TemporaryDirectory()
         for name in ["point", "mounted"] { try directory.makeDirectory(name) }
