@@ -30,6 +30,15 @@ extension Policy {
     }
 }
 
+extension Policy {
+    /// What of a command that is allowed could not be judged from its text.
+    func doubt(argv: [String]) -> (reason: String, subject: String)? {
+        var scan = CommandScan()
+        scan.scan(argv: argv)
+        return CommandJudge(policy: self, scan: scan).doubt()
+    }
+}
+
 /// Applies the rules of one policy to what was found in one command.
 struct CommandJudge {
     typealias Answer = (verdict: CommandVerdict, rule: SourceLocation?)
@@ -82,17 +91,20 @@ struct CommandJudge {
     }
 
     /// The first command that cannot be judged: what it is is not known, or whether a rule denies it.
-    func undecided() -> Answer? {
-        for doubt in scan.doubts { return answer(doubt.reason, doubt.subject) }
+    func undecided() -> Answer? { doubt().map { answer($0.reason, $0.subject) } }
+
+    func doubt() -> (reason: String, subject: String)? {
+        for doubt in scan.doubts { return (doubt.reason, doubt.subject) }
         for command in scan.commands {
             for index in candidates(command) {
                 let rule = rules[index]
                 let match = rule.check.map { scan.matches($0, command) } ?? rule.denies(command.words)
                 guard match == .maybe else { continue }
                 let what = rule.check?.rawValue ?? rule.program.pattern
-                return answer(
+                return (
                     "whether the rule for '\(what)' (\(rule.location)) denies it depends on a value",
-                    Subject.describe(command))
+                    Subject.describe(command)
+                )
             }
         }
         return nil

@@ -55,6 +55,13 @@ extension Policy {
         case .allowed(let rule?):
             return Explanation(allowed: true, rule: rule, text: "policy \(name) allows '\(subject)' (\(rule))")
         case .allowed(nil):
+            if let (reason, part) = doubt(argv: argv) {
+                let place = place(.undecided)
+                let text =
+                    "policy \(name) allows '\(subject)', though it cannot judge all of it (commands.undecided, \(place)): "
+                    + "of '\(part)', \(reason)"
+                return Explanation(allowed: true, rule: place, text: text)
+            }
             return Explanation(
                 allowed: true, rule: nil,
                 text: "policy \(name) allows '\(subject)': no rule of commands.deny matches it")
