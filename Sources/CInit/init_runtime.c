@@ -100,8 +100,14 @@ long init_clear_capabilities(void) {
 long init_install_filter(const void *instructions, unsigned int count) {
     struct sock_fprog program = {.len = (unsigned short)count, .filter = (struct sock_filter *)(uintptr_t)instructions};
     if (count == 0 || count > 4096) return -EINVAL;
-    return call(
-        __NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, (long)&program, 0, 0);
+    // Once pid 1 has heard of a call, only its end by a signal takes it back: or a signal in the middle would make it
+    // fail with EINTR, or be made, and counted, twice. Linux 5.19; an older kernel does not know the flag.
+    const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    long listener = call(
+        __NR_seccomp, SECCOMP_SET_MODE_FILTER, (long)(flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV), (long)&program, 0,
+        0);
+    if (listener != -EINVAL) return listener;
+    return call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, (long)&program, 0, 0);
 }
 
 int init_peer_is_gone(int socket) {

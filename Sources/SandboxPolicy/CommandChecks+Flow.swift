@@ -2,9 +2,6 @@ import ShellSyntax
 
 /// Checks that follow output into a program that runs it.
 extension CommandScan {
-    static let downloaders: Set<String> = ["curl", "wget", "wget2", "fetch", "aria2c", "http", "https", "lynx", "ftp"]
-    static let decoders: Set<String> = ["base64", "base32", "basenc", "xxd", "openssl", "uudecode"]
-
     private static let interpreters: Set<String> = [
         "perl", "ruby", "node", "nodejs", "php", "lua", "deno", "bun", "osascript",
     ]
@@ -14,7 +11,7 @@ extension CommandScan {
     }
 
     /// Whether a command runs as a program what one of these programs prints.
-    func runsOutput(of sources: Set<String>, _ command: FoundCommand) -> Match {
+    func runsOutput(of origin: OutputOrigin, _ command: FoundCommand) -> Match {
         guard let place = command.place, let name = command.name else { return .no }
         let invocations = texts[place.text].invocations
         let runsArguments = name == "eval" || name == "source" || name == "."
@@ -27,44 +24,12 @@ extension CommandScan {
             }
         }
         for value in programWords(name, command) + inputs.map(\.target) {
-            for range in value.sources where contains(sources, invocations[range]) { return .yes }
+            for range in value.sources where invocations[range].contains(where: origin.prints) {
+                return .yes
+            }
         }
         guard !runsArguments, readsProgram(name, command) else { return .no }
-        for index in texts[place.text].sources(of: place.index) where contains(sources, invocations[index...index]) {
-            return .yes
-        }
-        return .no
-    }
-
-    private func contains(_ sources: Set<String>, _ invocations: ArraySlice<ShellInvocation>) -> Bool {
-        invocations.contains { invocation in
-            for word in invocation.words.prefix(4) {
-                guard let text = word.literal else { continue }
-                let name = String(text.split(separator: "/").last ?? "")
-                if sources.contains(name) { return name == "curl" || decodes(name, invocation) }
-                // Behind `sudo`, `env` and the like.
-                guard CommandWrapper.named(name) != nil || text.hasPrefix("-") || text.contains("=") else {
-                    return false
-                }
-            }
-            return false
-        }
-    }
-
-    /// A decoder must decode; one that encodes is harmless.
-    private func decodes(_ name: String, _ invocation: ShellInvocation) -> Bool {
-        guard Self.decoders.contains(name) else { return true }
-        if name == "uudecode" { return true }
-        let options = invocation.words.compactMap(\.literal)
-        switch name {
-        case "xxd": return options.contains { $0.hasPrefix("-r") || $0.hasPrefix("-ps") || $0.hasPrefix("-p") }
-        case "openssl": return options.contains("-d")
-        default:
-            return options.contains { option in
-                option.hasPrefix("--d")
-                    || option.hasPrefix("-") && !option.hasPrefix("--") && option.contains { $0 == "d" || $0 == "D" }
-            }
-        }
+        return texts[place.text].isFed(place.index, by: origin) ? .yes : .no
     }
 
     /// The words that are a program or name one: the text of `-c` and `-e`, else the first operand.

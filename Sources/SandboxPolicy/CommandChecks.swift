@@ -8,8 +8,8 @@ extension CommandScan {
         case .changesRoot: changesRoot(command)
         case .writesDevice: writesDevice(command)
         case .forkBomb: command.place.map { texts[$0.text].forkBombs.contains($0.index) ? .yes : .no } ?? .no
-        case .runsDownload: runsOutput(of: Self.downloaders, command)
-        case .runsDecoded: runsOutput(of: Self.decoders, command)
+        case .runsDownload: runsOutput(of: .download, command)
+        case .runsDecoded: runsOutput(of: .decoder, command)
         case .reverseShell: reverseShell(command)
         case .killsAll: killsAll(command)
         }

@@ -37,12 +37,15 @@ struct CommandScan {
         let forkBombs: Set<Int>
         /// For each command, the directory of the last `cd` before it.
         let directories: [String?]
-        /// Commands by the stages of pipelines that they stand in.
-        private let stages: [Stage: [Int]]
+        /// The commands of each pipeline, in the order of its stages.
+        private let members: [Int: [Member]]
+        /// For each pipeline with a command of that kind, the first stage in which one stands: a pipeline of thousands of
+        /// shells asks thousands of times.
+        private let firstStages: [OutputOrigin: [Int: Int]]
 
-        struct Stage: Hashable {
-            var pipeline: Int
+        private struct Member {
             var stage: Int
+            var index: Int
         }
 
         init(_ invocations: [ShellInvocation], functions: Set<String>) {
@@ -50,25 +53,45 @@ struct CommandScan {
             self.functions = functions
             forkBombs = ForkBombs.find(in: invocations, functions: functions)
             var directories: [String?] = []
-            var stages: [Stage: [Int]] = [:]
+            var members: [Int: [Member]] = [:]
+            var firstStages: [OutputOrigin: [Int: Int]] = [:]
             var directory: String?
             for (index, invocation) in invocations.enumerated() {
                 directories.append(directory)
                 for stage in invocation.stages {
-                    stages[Stage(pipeline: stage.pipeline, stage: stage.stage), default: []].append(index)
+                    members[stage.pipeline, default: []].append(Member(stage: stage.stage, index: index))
+                }
+                for origin in OutputOrigin.allCases where !invocation.stages.isEmpty && origin.prints(invocation) {
+                    for stage in invocation.stages {
+                        let known = firstStages[origin]?[stage.pipeline] ?? stage.stage
+                        firstStages[origin, default: [:]][stage.pipeline] = min(known, stage.stage)
+                    }
                 }
                 guard let name = invocation.words.first?.literal, name == "cd" || name == "pushd" else { continue }
                 directory = invocation.words.count > 1 ? invocation.words[1].pattern : "~"
             }
             self.directories = directories
-            self.stages = stages
+            self.members = members
+            self.firstStages = firstStages
         }
 
-        /// The commands whose output reaches a command through pipes.
-        func sources(of index: Int) -> [Int] {
-            invocations[index].stages.flatMap { stage in
-                (0..<stage.stage).flatMap { stages[Stage(pipeline: stage.pipeline, stage: $0)] ?? [] }
+        /// The one command whose output reaches a command through pipes; `nil` where there is none, or more than one.
+        func onlySource(of index: Int) -> Int? {
+            var found: Int?
+            for stage in invocations[index].stages {
+                for member in members[stage.pipeline] ?? [] {
+                    if member.stage >= stage.stage { break }
+                    guard found == nil else { return nil }
+                    found = member.index
+                }
             }
+            return found
+        }
+
+        /// Whether what one of these programs prints reaches a command through pipes.
+        func isFed(_ index: Int, by origin: OutputOrigin) -> Bool {
+            guard let first = firstStages[origin] else { return false }
+            return invocations[index].stages.contains { $0.stage > first[$0.pipeline] ?? .max }
         }
     }
 
@@ -225,10 +248,11 @@ struct CommandScan {
         guard let place = command.place else { return nil }
         let invocations = texts[place.text].invocations
         let own = invocations[place.index]
-        let before = texts[place.text].sources(of: place.index)
         // One command in the stage before, and nothing else that writes there.
-        guard own.outerRedirections.isEmpty, own.stages.last?.stage == 1, before.count == 1 else { return nil }
-        let source = invocations[before[0]]
+        guard own.outerRedirections.isEmpty, own.stages.last?.stage == 1,
+            let before = texts[place.text].onlySource(of: place.index)
+        else { return nil }
+        let source = invocations[before]
         guard let name = source.words.first?.literal else { return nil }
         if name == "cat", source.words.count == 1, source.redirections.count == 1 {
             let input = source.redirections[0]

@@ -11,7 +11,8 @@ package struct FilterRequest: Sendable, Equatable {
     /// No memory that is writable and executable, at once or one after the other, where the kernel itself cannot be told
     /// (PR_SET_MDWE, Linux 6.3).
     package var refusesExecutableMemory = false
-    /// No System V memory that can be executed.
+    /// No shared memory that can be executed, of System V or of mmap(2). PR_SET_MDWE looks at one mapping at a time: of
+    /// memory that is shared, mremap(2) or a child of fork(2) has a second one, to write.
     package var refusesExecutableSharedMemory = false
 
     package init() {}
@@ -58,13 +59,7 @@ extension FilterRequest {
         switch call {
         case "sendto" where watched.contains(.send):
             [[ArgumentCondition(index: 4, mask: .max, value: 0)]]
-        case "mmap" where refusesExecutableMemory:
-            [0, Self.write, Self.execute].map {
-                [
-                    ArgumentCondition(index: 2, mask: Self.write | Self.execute, value: $0),
-                    ArgumentRules.withoutHugePages,
-                ]
-            }
+        case "mmap" where refusesExecutableMemory || refusesExecutableSharedMemory: mapping
         case "mprotect" where refusesExecutableMemory, "pkey_mprotect" where refusesExecutableMemory:
             [[ArgumentCondition(index: 2, mask: Self.execute, value: 0)]]
         case "shmat" where refusesExecutableSharedMemory:
@@ -73,9 +68,22 @@ extension FilterRequest {
         }
     }
 
+    private var mapping: [[ArgumentCondition]] {
+        var executable = ArgumentRules.withoutHugePages
+        if refusesExecutableSharedMemory { executable.mask |= Self.shared }
+        // What is not executable may be shared; what is must not be writable, which else the kernel itself sees to.
+        let protection = refusesExecutableMemory ? Self.write | Self.execute : Self.execute
+        return [
+            [ArgumentCondition(index: 2, mask: Self.execute, value: 0), ArgumentRules.withoutHugePages],
+            [ArgumentCondition(index: 2, mask: protection, value: Self.execute), executable],
+        ]
+    }
+
     /// PROT_WRITE and PROT_EXEC, `mmap(2)`.
     private static let write: UInt64 = 2
     private static let execute: UInt64 = 4
+    /// The bit that MAP_SHARED and MAP_SHARED_VALIDATE have and MAP_PRIVATE has not.
+    private static let shared: UInt64 = 1
     /// SHM_EXEC, `shmop(2)`.
     private static let sharedExecutable: UInt64 = 0o100000
 }

@@ -1,6 +1,8 @@
 extension ShellProgram {
     /// Commands that are listed at most.
     package static let maximumInvocations = 20_000
+    /// Commands, words and names that are looked at to tell what the program does to variables.
+    package static let maximumSteps = 1 << 20
 
     /// Every simple command that the program may run, wherever it stands, in the order of the text: what a substitution
     /// runs comes before the command that it stands in. None is left out; words that cannot be known say so.
@@ -50,6 +52,9 @@ struct Analysis {
     /// After `eval`, `trap` and the like, and commands that nobody knows: variables may change at any time.
     private(set) var isPoisoned = false
 
+    /// What may still be looked at to find effects: the parts of a compound command are read again for each of its parts,
+    /// and calls of functions have the effects of all of them, so without it the work would grow with the text's square.
+    private var stepBudget = ShellProgram.maximumSteps
     private var stages: [ShellInvocation.Stage] = []
     private var isBackground = false
     private(set) var function: String?
@@ -72,10 +77,16 @@ struct Analysis {
         isPoisoned = first.functionEffects.isDynamic || second.functionEffects.isDynamic
     }
 
-    private func effects(_ read: (inout EffectsReader) -> Void) -> Effects {
+    private mutating func effects(_ read: (inout EffectsReader) -> Void) -> Effects {
         var reader = EffectsReader(program: facts)
         read(&reader)
+        spend(reader.steps)
         return reader.effects
+    }
+
+    private mutating func spend(_ steps: Int) {
+        stepBudget -= steps
+        if stepBudget < 0 { isFull = true }
     }
 
     mutating func forget(_ effects: Effects) {
@@ -169,7 +180,7 @@ struct Analysis {
             }
         case .selection(let subject, let items):
             search(subject)
-            for item in items {
+            for item in items where !isFull {
                 // Patterns are tried in order, and a body may be reached from the one before.
                 for pattern in item.patterns { search(pattern) }
                 apart { inner in
@@ -204,6 +215,7 @@ struct Analysis {
     /// Something whose variables are its own.
     mutating func apart(_ walk: (inout Analysis) -> Void) {
         let outside = known
+        spend(known.count)
         let wasBackground = isBackground
         walk(&self)
         known = outside

@@ -24,6 +24,8 @@ struct EffectsReader {
     private(set) var functions: Set<String> = []
     /// Of all function bodies together: a call may be to any of them.
     private(set) var functionEffects = Effects()
+    /// Commands, words and names that were looked at.
+    private(set) var steps = 0
     /// Whether what substitutions change counts too, though it stays in them.
     private let entersSubstitutions: Bool
     private let knownFunctions: Set<String>
@@ -45,6 +47,7 @@ struct EffectsReader {
     }
 
     mutating func read(_ command: ShellCommand) {
+        steps += 1
         for redirection in command.redirections { read(redirection) }
         switch command.kind {
         case .simple(let assignments, let words): read(assignments, words)
@@ -95,6 +98,7 @@ struct EffectsReader {
 
     /// Expansions that assign: `${x:=y}`, `$((x = 1))`. What runs in a substitution stays there.
     mutating func read(_ word: ShellWord) {
+        steps += 1
         for part in word.parts {
             switch part {
             case .parameter(let parameter, _):
@@ -157,7 +161,10 @@ struct EffectsReader {
             effects.all = true
             return
         }
-        if knownFunctions.contains(name) { effects.formUnion(knownFunctionEffects) }
+        if knownFunctions.contains(name) {
+            effects.formUnion(knownFunctionEffects)
+            steps += knownFunctionEffects.names.count
+        }
         builtin(name, Array(words.dropFirst()))
     }
 

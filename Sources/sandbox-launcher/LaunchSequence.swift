@@ -67,15 +67,27 @@ struct LaunchSequence {
         try at(.template) { () throws(SystemError) in try MountNamespace.enter(prepared.template) }
         var pidfd: Int32 = -1
         var stage: Int32 = 0
-        let pid = sandbox_spawn_init(&spawn, &pidfd, &stage)
+        let exposed = failureToHide()
+        let pid = exposed == nil ? sandbox_spawn_init(&spawn, &pidfd, &stage) : -1
         let code = errno
         // A root process that is lost in a tenant's view of the file system must not go on.
         guard (try? MountNamespace.enter(host.home)) != nil else { fatalError("failed to return to the host's mounts") }
+        if let exposed { throw LaunchFailure(.template, exposed) }
         guard pid > 0 else {
             if pidfd >= 0 { ForkedChild(pid: 0, pidfd: OwnedDescriptor(owning: pidfd)).killAndReap() }
             throw LaunchFailure(.clone, errno: code, stage == 1 ? "clone3" : "execute sandbox-init")
         }
         return ForkedChild(pid: pid, pidfd: OwnedDescriptor(owning: pidfd))
+    }
+
+    /// What the policy hides must be hidden now, whatever the host did to it since the template was made.
+    private func failureToHide() -> SystemError? {
+        do throws(SystemError) {
+            try TemplateNamespace.keepHidden(prepared.policy.hidePaths)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// The sandbox's two users: 0 and 1000 inside, two numbers of nobody else's outside.

@@ -90,6 +90,21 @@ enum TemplateNamespace {
         try DetachedMount.attach(tree, at: String(path.dropFirst()), below: AT_FDCWD)
     }
 
+    /// Covers again what the host has put in the place of something hidden since: the kernel drops a cover with the file
+    /// under it, also when another one takes its name (rename(2)), and what was not there could not be covered.
+    ///
+    /// In the template's namespace, at its root. A cover is the template's own file.
+    static func keepHidden(_ paths: [String]) throws(SystemError) {
+        guard !paths.isEmpty else { return }
+        var root = stat()
+        try system("describe a root", "/") { stat("/", &root) }
+        for path in paths {
+            var status = stat()
+            if stat(path, &status) == 0, status.st_dev == root.st_dev { continue }
+            try hide(path)
+        }
+    }
+
     private static func hide(_ path: String) throws(SystemError) {
         var status = stat()
         let inside = String(path.dropFirst())

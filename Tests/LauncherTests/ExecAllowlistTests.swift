@@ -110,6 +110,8 @@ import Testing
 
     @Test(arguments: [
         "mmap.mmap(-1,4096,prot=7)",
+        // A child would make its own mapping of the same page writable, and mremap(2) a second one.
+        "mmap.mmap(-1,4096,flags=mmap.MAP_SHARED,prot=5)",
         "m=ctypes.CDLL(None,use_errno=True); b=mmap.mmap(-1,4096); a=ctypes.addressof(ctypes.c_char.from_buffer(b)); "
             + "r=m.mprotect(ctypes.c_void_p(a),4096,5); r and (_ for _ in ()).throw(OSError(ctypes.get_errno(),''))",
         "os.memfd_create('x')",

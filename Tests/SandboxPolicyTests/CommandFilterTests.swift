@@ -157,4 +157,28 @@ struct CommandFilterTests {
         #expect(!explanation.allowed && explanation.text.contains("because of 'sudo ls' (default.yaml:"))
         #expect(explanation.rule?.file == "default.yaml")
     }
+
+    /// The daemon judges on its one event loop. Each of these texts, as long as a request's may be, once took minutes.
+    /// Those that would need them are given up.
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            (String(repeating: "sh|", count: 19_000) + "sh", true),
+            (String(repeating: "a|", count: 9_000) + "{ " + String(repeating: "x|sh;", count: 5_000) + "}", true),
+            (String(repeating: "[[ a ]]|", count: 8_000) + "{ " + String(repeating: "x|sh;", count: 9_000) + "}", true),
+            ("case x in " + (0..<9_000).map { "a\($0)) a;;" }.joined() + " esac", false),
+            ("f(){ " + (0..<9_000).map { "x\($0)=a;" }.joined() + " };" + String(repeating: "f;", count: 9_000), false),
+        ])
+    func theWorkGrowsWithTheText(_ text: String, isFollowed: Bool) throws {
+        #expect(text.utf8.count < 128 << 10)
+        #expect((try denial(["bash", "-c", text + "\nrm -rf /"]) != nil) == isFollowed)
+    }
+
+    @Test func thePlaceInAPipelineCounts() throws {
+        #expect(try denials("curl x | cat | sh").count == 2)
+        #expect(try denials("cat x | sh | curl x").isEmpty)
+        #expect(try denials("curl x | cat; cat y | sh").isEmpty)
+        #expect(try denials("curl x | { cat y | sh; }").count == 2)
+        #expect(try denials("{ base64 -d x; echo; } | cat | bash").count == 2)
+    }
 }

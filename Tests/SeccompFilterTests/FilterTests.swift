@@ -155,6 +155,22 @@ import Testing
             #expect(filter.answer(try Self.number("memfd_create")) == .notify)
         }
 
+        @Test(arguments: [false, true]) func sharedMemoryIsNotExecuted(withoutKernelHelp: Bool) throws {
+            let filter = try simulator {
+                $0.refusesExecutableMemory = withoutKernelHelp
+                $0.refusesExecutableSharedMemory = true
+            }
+            let mmap = try Self.number("mmap")
+            // MAP_PRIVATE, then MAP_SHARED and MAP_SHARED_VALIDATE with MAP_ANONYMOUS.
+            #expect(filter.answer(mmap, [0, 4096, 5, 0x22]) == .allow)
+            for flags in [UInt64(0x21), 0x23, 0x1_0000_0021] {
+                #expect(filter.answer(mmap, [0, 4096, 5, flags]) == .notify)
+                #expect(filter.answer(mmap, [0, 4096, 4, flags]) == .notify)
+                #expect(filter.answer(mmap, [0, 4096, 3, flags]) == .allow)
+            }
+            #expect(filter.answer(mmap, [0, 4096, 5, 0x40022]) == .notify)
+        }
+
         @Test func coreLimitsAreAnsweredAsDone() throws {
             let filter = try simulator()
             #expect(filter.answer(try Self.number("setrlimit"), [4, 1]) == .error(0))
