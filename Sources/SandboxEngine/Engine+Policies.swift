@@ -10,10 +10,7 @@ extension Engine {
 
     /// One of them, with all that holds in it.
     package func policy(named name: String, for client: Client) throws(ServiceError) -> PolicySummary {
-        guard let policy = policies[name] else { throw unknownPolicy(name, for: client) }
-        if client.peer.uid != 0, let denial = policy.refusal(client.peer) {
-            throw ServiceError(.denied, "policy '\(name)' (\(denial.rule)) refused \(denial.subject.shown)")
-        }
+        let policy = try usablePolicy(name, for: client)
         var summary = policy.summary
         let effective = PolicyRenderer.effective(policy)
         guard effective.utf8.count <= Self.maximumEffectiveBytes else {
@@ -26,12 +23,21 @@ extension Engine {
     /// Escaped as JSON, where a byte of text becomes two at most, it still fits a control frame.
     private static var maximumEffectiveBytes: Int { 1_000_000 }
 
+    /// A policy that a client may see.
+    func usablePolicy(_ name: String, for client: Client) throws(ServiceError) -> Policy {
+        guard let policy = policies[name] else { throw unknownPolicy(name, for: client) }
+        if client.peer.uid != 0, let denial = policy.refusal(client.peer) {
+            throw ServiceError(.denied, "policy '\(name)' (\(denial.rule)) refused \(denial.subject.shown)")
+        }
+        return policy
+    }
+
     func unknownPolicy(_ name: String, for client: Client) -> ServiceError {
         let names = visiblePolicies(for: client).map(\.name).joined(separator: ", ")
         return ServiceError(.unknownPolicy, "no policy '\(name.shown)'; there are \(names)")
     }
 
-    private func visiblePolicies(for client: Client) -> [Policy] {
+    func visiblePolicies(for client: Client) -> [Policy] {
         policies.names.compactMap { policies[$0] }
             .filter { client.peer.uid == 0 || $0.refusal(client.peer) == nil }
     }

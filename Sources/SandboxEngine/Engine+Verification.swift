@@ -55,15 +55,14 @@ extension Engine {
     package func verify(
         policy: String?, allChecks: Bool, for client: Client, then: @escaping ([PolicyVerification]) -> Void
     ) throws(ServiceError) {
-        if let policy, policies[policy] == nil {
-            throw ServiceError(
-                .unknownPolicy, "no policy '\(policy.shown)'; there are \(policies.names.joined(separator: ", "))")
-        }
+        // Checks name paths and calls of the policy: nobody sees them who may not see it.
+        if let policy { _ = try usablePolicy(policy, for: client) }
         // One answer of bounded size: a service can have hundreds of policies.
         guard policy != nil || !allChecks else {
             throw ServiceError(.invalidRequest, "all checks are shown for one policy")
         }
-        try verifier.verify(policy.map { [$0] } ?? policies.names, for: client.peer.uid) { verdicts in
+        try verifier.verify(policy.map { [$0] } ?? visiblePolicies(for: client).map(\.name), for: client.peer.uid) {
+            verdicts in
             then(
                 verdicts.map { verdict in
                     var shown = verdict

@@ -168,6 +168,20 @@ struct ServicePolicyTests {
         }
     }
 
+    @Test func `verify shows nobody the policies of others`() throws {
+        let service = try service()
+        func verify(_ uid: UInt32, _ arguments: [String]) throws -> Ran {
+            try Ran(asUser: uid, "sandboxctl", ["verify", "--socket", service.socket] + arguments)
+        }
+        let all = try verify(12346, [])
+        #expect(all.status == 0 && all.output.contains("default ") && !all.output.contains("team"), "\(all)")
+        let unknown = try verify(12346, ["no"])
+        #expect(unknown.errors.contains("there are build") && !unknown.errors.contains("team"), "\(unknown)")
+        let others = try verify(12346, ["--all-checks", "team"])
+        #expect(others.status != 0 && others.output == "" && others.errors.contains("refused uid 12346"), "\(others)")
+        #expect(try verify(12345, ["team"]).output.contains("verified"))
+    }
+
     @Test func `the service is asked for its policies, and shows each caller its own`() throws {
         let service = try service()
         func policy(_ arguments: [String]) throws -> Ran {
