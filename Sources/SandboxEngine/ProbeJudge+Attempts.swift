@@ -39,7 +39,7 @@ extension ProbeJudge {
             + [
                 "write_hostname", "write_sysrq", "write_passwd", "create_root", "create_etc", "create_dev",
                 "create_proc", "create_sandbox", "create_mask",
-            ].map { attempt($0, Self.refusals) } + execution()
+            ].map { attempt($0, Self.refusals) } + execution() + executableMemory()
     }
 
     private func attempt(_ name: String, _ accepted: Set<Int32>) -> ProbeCheck {
@@ -72,6 +72,15 @@ extension ProbeJudge {
         guard !policy.executesWritten else { return [] }
         if facts.attempt("create_memory_file") != 0 { return [attempt("create_memory_file", [EPERM])] }
         return [attempt("execute_memory_file", [EACCES, EPERM])]
+    }
+
+    static let memoryAttempts = [
+        "map_write_execute", "map_shared_execute", "protect_execute", "write_own_memory",
+    ]
+
+    /// By PR_SET_MDWE (EACCES) or the filter (EPERM).
+    private func executableMemory() -> [ProbeCheck] {
+        policy.writeExecuteMemory ? [] : Self.memoryAttempts.map { attempt($0, [EACCES, EPERM]) }
     }
 
     // MARK: - Network

@@ -33,6 +33,7 @@ struct CallWatch {
     private mutating func judge(_ call: init_notification) -> Int32 {
         guard call.architecture == init_native_architecture(), call.call & INIT_X32_BIT == 0 else {
             log.add(init_denied_legacy, call, distinct: 0)
+            // Who ignores it gets EPERM for this call and for every other one of its kind.
             _ = System.call(__NR_kill, Int(call.process), Signal.badSystemCall)
             return Errno.notPermitted
         }

@@ -9,6 +9,7 @@ enum KernelAttempts {
     static func make(_ output: inout Output) {
         namespaces(&output)
         mounts(&output)
+        executableMemory(&output)
         output.attempt("bpf", System.call(__NR_bpf, 0, 0, 8192))
         output.attempt("io_uring_setup", System.call(__NR_io_uring_setup, 0, 0))
         output.attempt("keyctl", System.call(__NR_keyctl, -1))
@@ -35,6 +36,20 @@ enum KernelAttempts {
         if child == 0 { System.exit(0) }
         output.attempt("clone_user", child)
         output.attempt("setns", System.call(__NR_setns, -1, 0))
+    }
+
+    /// Memory that could be written and then executed: at once, later, through a second mapping of the same pages, or by
+    /// way of /proc.
+    private static func executableMemory(_ output: inout Output) {
+        let (length, readWrite, readExecute, all) = (4096, 3, 5, 7)
+        let (sharedPages, privatePages) = (0x21, 0x22)
+        output.attempt("map_write_execute", System.call(__NR_mmap, 0, length, all, privatePages, -1))
+        output.attempt("map_shared_execute", System.call(__NR_mmap, 0, length, readExecute, sharedPages, -1))
+        let memory = System.call(__NR_mmap, 0, length, readWrite, privatePages, -1)
+        output.attempt("protect_execute", System.call(__NR_mprotect, memory, length, readExecute))
+        let own: StaticString = "/proc/self/mem"
+        let (here, writeOnly) = (-100, 1)
+        output.attempt("write_own_memory", System.call(__NR_openat, here, System.address(own), writeOnly))
     }
 
     private static func mounts(_ output: inout Output) {

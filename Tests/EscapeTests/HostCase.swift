@@ -54,6 +54,7 @@ struct Bench: Sendable {
         service = try Service(
             policies: [
                 "widest": Service.widest, "narrow": HostCase.narrow, "listed": HostCase.listed,
+                "offline": "version: 1\nextends: default\nsyscalls: { deny: [network-client] }\n",
                 "loopback": HostCase.loopback,
             ], options: ["--socket-mode", "0666"])
         client = try await service.client()

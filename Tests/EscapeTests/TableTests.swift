@@ -60,8 +60,9 @@ struct TableTests {
             have a counterpart outside, of which \(counterparts.filter { $0.word == "escaped" }.count) succeed. The others
             (requests, policies, the daemon, supplies, ends of runs) are judged on the host alone.
 
-            Open, and known to be (`AttemptTests.knownOpen`): \(open.map(\.name).joined(separator: ", ")). Sandboxes that
-            read the same files of `/usr` can signal to one another through them. Channels by timing (page cache, processor caches,
+            Open, and known to be (`AttemptTests.knownOpen`, `HostCaseTests.knownOpen`): \(open.map(\.name).joined(separator: ", ")),
+            \(HostCaseTests.knownOpen.keys.sorted().joined(separator: ", ")). Sandboxes that read the same files of `/usr` can
+            signal to one another through them; whoever serves a socket in a workspace can be talked to. Channels by timing (page cache, processor caches,
             load) are not tried.
 
             *inside*: in a sandbox, under `default` with smaller file systems in memory or the case's own policy. *user*, *root*: without one, by an

@@ -14,8 +14,8 @@ import Testing
     private static var policy: CompiledPolicy {
         CompiledPolicy(
             name: "p", readPaths: ["/usr", "/etc/ssl", "/home/tools"], hidePaths: ["/usr/share/doc"], tmpBytes: 1 << 20,
-            shmBytes: 1 << 20, workspaceMode: .write, workspaceRoots: ["/"], executeWritten: false, loopback: false,
-            syscallsDenied: ["ptrace", "fork", "mlock"],
+            shmBytes: 1 << 20, workspaceMode: .write, workspaceRoots: ["/"], executeWritten: false,
+            writeExecuteMemory: false, loopback: false, syscallsDenied: ["ptrace", "fork", "mlock"],
             maximum: LaunchLimits(
                 memoryBytes: 1 << 20, cpuMillicores: 100, processes: 4, openFiles: 256, fileSizeBytes: 4096,
                 cpuSeconds: 22))

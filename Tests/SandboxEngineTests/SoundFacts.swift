@@ -97,6 +97,7 @@ enum SoundFacts {
             answers.append(("write_\(place)", isReadOnly ? EACCES : 0))
             if !isReadOnly { answers.append(("execute_\(place)", execute)) }
         }
+        for name in ProbeJudge.memoryAttempts { answers.append((name, policy.writeExecuteMemory ? 0 : EACCES)) }
         answers.append(("create_memory_file", 0))
         answers.append(("execute_memory_file", execute))
         return answers.map { "attempt \($0.0) \($0.1)" }
