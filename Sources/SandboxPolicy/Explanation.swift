@@ -55,6 +55,12 @@ extension Policy {
         case .allowed(let rule?):
             return Explanation(allowed: true, rule: rule, text: "policy \(name) allows '\(subject)' (\(rule))")
         case .allowed(nil):
+            if argv.count == 1, argv[0].contains(where: \.isWhitespace) {
+                let text =
+                    "policy \(name) allows it, but '\(subject)' is one word, the name of a program with blanks in it; for the "
+                    + "text of a shell ask for sh -c '...'"
+                return Explanation(allowed: true, rule: nil, text: text)
+            }
             if let (reason, part) = doubt(argv: argv) {
                 let place = place(.undecided)
                 let text =

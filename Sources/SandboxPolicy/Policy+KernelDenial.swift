@@ -53,6 +53,7 @@ extension Policy {
         let decision = SystemCallCatalog.decide(
             denial.subject, allow: strings(.syscallsAllow), deny: strings(.syscallsDeny))
         let group = decision.group.flatMap(SystemCallCatalog.group(named:)).map { " (\($0.name): \($0.summary))" } ?? ""
+        if let refusal = refusedMemory(denial) { return refusal }
         let hint: String
         switch decision.kind {
         case .neverAllowed: hint = "no policy can allow \(denial.subject)\(group); work without it"
@@ -69,6 +70,25 @@ extension Policy {
         return Denial(
             kind: .syscall, rule: place?.description ?? Self.baseList, subject: CallSubject.describe(denial),
             hint: hint)
+    }
+}
+
+extension Policy {
+    /// Calls that are refused because of what they would make possible: memory that is written and executed.
+    private func refusedMemory(_ denial: KernelDenial) -> Denial? {
+        let calls = [
+            "memfd_create": "files in memory", "memfd_secret": "files in memory",
+            "mmap": "executable memory that is shared",
+            "mprotect": "executable memory", "pkey_mprotect": "executable memory", "shmat": "executable memory",
+            "ptrace": "tracing, which writes into memory", "process_vm_readv": "tracing, which writes into memory",
+        ]
+        guard settings[.writeExecuteMemory]?.value != .flag(true), let what = calls[denial.subject] else { return nil }
+        let place = place(.writeExecuteMemory)
+        return Denial(
+            kind: .syscall, rule: place.description, subject: CallSubject.describe(denial),
+            hint:
+                "policy \(name) refuses \(what), so that nothing is written and then executed (\(place)); work without it"
+        )
     }
 }
 

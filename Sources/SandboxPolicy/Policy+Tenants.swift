@@ -51,7 +51,8 @@ extension Policy {
         }
     }
 
-    func resolvingTenants(with accounts: Accounts) -> Policy {
+    /// With the names that the host knows as numbers; the others match nobody.
+    package func resolvingTenants(with accounts: Accounts) -> Policy {
         var resolved = self
         resolved.tenants = Self.tenants(settings, accounts)
         return resolved

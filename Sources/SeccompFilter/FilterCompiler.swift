@@ -42,7 +42,9 @@ package enum FilterCompiler {
         for (name, conditions) in ArgumentRules.coreLimits where calls.contains(name) {
             try add(name, errnoAction(0), conditions, to: context)
         }
-        for name in SystemCallGroups.asIfMissing.sorted() { try add(name, errnoAction(ENOSYS), to: context) }
+        for name in SystemCallGroups.asIfMissing.sorted() where !calls.contains(name) {
+            try add(name, errnoAction(ENOSYS), to: context)
+        }
         try answerNewerCalls(context, but: Set(calls.compactMap(number)))
         return FilterProgram(
             instructions: try export(context), allowedCalls: calls.filter { number($0) != nil }.count)

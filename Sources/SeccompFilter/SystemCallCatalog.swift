@@ -89,7 +89,9 @@ package enum SystemCallCatalog {
         {
             SystemCallDecision(kind: kind, condition: condition, group: group?.name, cause: cause)
         }
-        if SystemCallGroups.asIfMissing.contains(call) { return decision(.missing) }
+        if SystemCallGroups.asIfMissing.contains(call), never.contains(call) || verdict == nil {
+            return decision(.missing)
+        }
         if never.contains(call) { return decision(.neverAllowed) }
         switch verdict {
         case .deny(let entry)?: return decision(.refused, cause: entry)

@@ -4,8 +4,9 @@ enum SystemCallGroups {
     static let all = work + communication + inspection + refused
 
     /// Answered with ENOSYS, as by a kernel that does not have them, because programs then take the older call: their
-    /// argument is a structure in memory that no filter can look into.
-    static let asIfMissing: Set<String> = ["clone3", "openat2"]
+    /// argument is a structure in memory that no filter can look into. get_mempolicy as by a kernel without NUMA: ps and
+    /// others ask at every start, and a report of that would hide what matters.
+    static let asIfMissing: Set<String> = ["clone3", "openat2", "get_mempolicy"]
 
     private static func group(
         _ name: String, _ summary: String, allowed: String = "", refused: String = "", never: String = ""

@@ -50,7 +50,7 @@ struct TemplateContents {
         "hostname": "sandbox\n",
         "host.conf": "multi on\n",
         "nsswitch.conf":
-            "passwd: files\ngroup: files\nhosts: files\nnetworks: files\nprotocols: files\nservices: files\n",
+            "passwd: files\ngroup: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n",
         "shells": "/bin/sh\n/bin/bash\n",
     ]
 

@@ -54,7 +54,10 @@ enum OutcomeLine {
             let hint = denial.hint.map { "; \($0)" } ?? ""
             let rule = outcome.message.contains(denial.rule) ? "" : " [\(denial.rule)]"
             return "denied: \(outcome.message)\(rule)\(hint)"
-        case .signaled, .wallTimeout, .cpuTimeout, .idleTimeout, .memoryLimit, .outputLimit, .fileSizeLimit, .cancelled,
+        case .signaled:
+            let line = "signaled: \(outcome.message)"
+            return refusals(result.denials).map { "\(line); \($0)" } ?? line
+        case .wallTimeout, .cpuTimeout, .idleTimeout, .memoryLimit, .outputLimit, .fileSizeLimit, .cancelled,
             .clientGone, .lost:
             return "\(outcome.reason.rawValue): \(outcome.message)"
         }

@@ -19,7 +19,9 @@ struct TestPolicies: ParsableCommand {
         for path in try PolicyFiles.paths(files) {
             do throws(PolicyErrors) {
                 let file = try PolicyTestFile(path: path, contents: try read(path))
-                for (test, failure) in file.run(on: try policy(of: file, at: path, base), host: .here) {
+                // As a service on this host would understand the names in `tenants`.
+                let policy = try policy(of: file, at: path, base).resolvingTenants(with: HostView.here.accounts)
+                for (test, failure) in file.run(on: policy, host: .here) {
                     counts.tests += 1
                     if let failure {
                         counts.failed += 1

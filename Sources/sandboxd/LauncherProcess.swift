@@ -43,7 +43,9 @@ struct LauncherProcess {
                 let reason = failure.errno == 0 ? "" : ": \(errnoName(failure.errno))"
                 throw StartUpError(
                     .configuration,
-                    "the launcher refused policy '\(name)' at \(failure.stage.name): \(failure.subject)\(reason)")
+                    "the launcher refused policy '\(name)'"
+                        + (failure.stage == .refused ? "" : " at \(failure.stage.name)")
+                        + ": \(failure.subject)\(reason)")
             default: throw StartUpError(.unavailable, "the launcher gave a wrong answer to policy '\(name)'")
             }
         }
