@@ -89,7 +89,8 @@ struct CallWatch {
         let file = open(call, directory, subject, isEmpty: length == 0 && flags & Flag.atEmptyPath != 0)
         guard file >= 0 else { return 0 }
         defer { System.close(file) }
-        guard init_is_on_noexec_mount(file) != 0 else { return 0 }
+        // While the call waits, its caller lives: the directory that was looked up by its number was its own.
+        guard init_is_on_noexec_mount(file) != 0, init_notification_is_valid(listener, call.id) == 0 else { return 0 }
         log.add(init_denied_execution, call, subject)
         return Errno.accessDenied
     }
