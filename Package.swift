@@ -38,6 +38,13 @@ let freestanding: [LinkerSetting] = [
     ])
 ]
 
+/// What sandboxctl consists of: regular expressions would be a fifth of what the runtime searches for each conformance.
+let withoutRegex: [SwiftSetting] =
+    strict + [.unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"])]
+/// A program that is started for every command, or with every daemon for one: the kernel maps it and jumps into it. A dynamic
+/// one spends a millisecond on its loader and on relocations, sandboxd five. Debug builds stay dynamic, so that they link in no time.
+let startsFast: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
+
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
@@ -54,6 +61,7 @@ let package = Package(
         .executable(name: "sandbox-init", targets: ["sandbox-init"]),
         .executable(name: "sandbox-probe", targets: ["sandbox-probe"]),
         .executable(name: "sandboxctl", targets: ["sandboxctl"]),
+        .executable(name: "sandboxctl-verbs", targets: ["sandboxctl-verbs"]),
         .executable(name: "example-agent", targets: ["example-agent"]),
         .executable(name: "sandbox-bench", targets: ["sandbox-bench"]),
     ],
@@ -112,11 +120,11 @@ let package = Package(
                 "LinuxSystem", "LaunchPlan", "SandboxModel", "SandboxPolicy", "SandboxEngine", "SandboxServer",
                 argumentParser, logging,
             ] + nio,
-            swiftSettings: strict),
+            swiftSettings: strict, linkerSettings: startsFast),
         .executableTarget(
             name: "sandbox-launcher",
             dependencies: ["CSandbox", "CInitPlan", "LaunchPlan", "LinuxSystem", "SeccompFilter"],
-            swiftSettings: bare),
+            swiftSettings: bare, linkerSettings: startsFast),
         .executableTarget(
             name: "sandbox-init",
             dependencies: ["CInit", "CInitPlan"],
@@ -126,15 +134,27 @@ let package = Package(
             swiftSettings: embedded, linkerSettings: freestanding),
         .target(
             name: "SandboxClient", dependencies: ["SandboxModel", "SandboxWire", "CSandbox"], swiftSettings: strict),
+        .target(
+            name: "SandboxExec", dependencies: ["SandboxClient", "SandboxModel", "SandboxWire", "CSandbox"],
+            swiftSettings: withoutRegex),
         .executableTarget(
-            name: "sandboxctl",
-            dependencies: ["LinuxSystem", "SandboxClient", "SandboxModel", "SandboxPolicy", argumentParser],
+            name: "sandboxctl", dependencies: ["SandboxClient", "SandboxExec", "SandboxModel"],
+            swiftSettings: withoutRegex, linkerSettings: startsFast),
+        .executableTarget(
+            name: "sandboxctl-verbs",
+            dependencies: [
+                "LinuxSystem", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy", argumentParser,
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md", "Demo"],
             swiftSettings: strict),
         .executableTarget(
-            name: "sandbox-bench", dependencies: ["SandboxClient", "CSandbox", argumentParser], swiftSettings: strict),
+            name: "sandbox-bench",
+            dependencies: [
+                "LaunchPlan", "LinuxSystem", "SandboxClient", "SandboxModel", "SandboxWire", argumentParser,
+            ],
+            swiftSettings: strict),
 
         // tests (they find the programs beside their bundle: `swift test` builds everything)
         .target(
@@ -159,7 +179,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport", "SandboxWire"],
+            dependencies: [
+                "LaunchPlan", "LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport", "SandboxWire",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CompatibilityTests", dependencies: ["LinuxSystem", "SandboxTestSupport"],
@@ -183,7 +205,13 @@ let package = Package(
             name: "SandboxClientTests", dependencies: ["SandboxClient", "SandboxModel", "SandboxWire"],
             swiftSettings: strict),
         .testTarget(
-            name: "SandboxctlTests", dependencies: ["sandboxctl", "SandboxModel"], swiftSettings: strict),
+            name: "SandboxctlTests",
+            dependencies: [
+                "sandboxctl-verbs", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy", "SandboxWire",
+                argumentParser,
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "SandboxBenchTests", dependencies: ["sandbox-bench"], swiftSettings: strict),
         .testTarget(
             name: "SandboxEngineTests",
             dependencies: [

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "init_plan.h"
@@ -73,6 +74,14 @@ uint64_t init_monotonic(void) {
     struct timespec now = {0};
     call(__NR_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+unsigned int init_is_full(const char *path) {
+    struct statfs status = {0};
+    if (call(__NR_statfs, (long)path, (long)&status, 0, 0, 0) < 0) return 0;
+    // Totals of 0 are no limit. tmpfs counts pages and inodes, so that less than one is none.
+    return (status.f_blocks > 0 && status.f_bfree == 0 ? 1u : 0u) |
+           (status.f_files > 0 && status.f_ffree == 0 ? 2u : 0u);
 }
 
 long init_block_signals(int block) {

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -51,6 +52,13 @@ int sandbox_identify(int descriptor, struct sandbox_file_identity *identity, int
     return 0;
 }
 
+int sandbox_file_system_magic(int descriptor, uint64_t *magic) {
+    struct statfs status;
+    if (fstatfs(descriptor, &status) != 0) return -1;
+    *magic = (uint64_t)status.f_type & 0xffffffff;
+    return 0;
+}
+
 int sandbox_open_tree(int directory, const char *path, int recursive) {
     unsigned int flags = open_tree_clone | O_CLOEXEC | AT_EMPTY_PATH | (recursive ? at_recursive : 0);
     return (int)syscall(SYS_open_tree, directory, path, flags);
@@ -79,6 +87,8 @@ int sandbox_new_tmpfs(const char *const *options, uint64_t attributes) {
     errno = saved;
     return result;
 }
+
+int sandbox_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int sandbox_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);

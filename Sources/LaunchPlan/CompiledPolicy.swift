@@ -1,6 +1,6 @@
 /// The part of a policy that root enforces, as the launcher holds it.
 ///
-/// sandboxd sends these while it is still root and trusted; after `LauncherCommand.seal` the launcher takes no more.
+/// sandboxd sends these while it is still root and trusted; after `LauncherCommand.seal()` the launcher takes no more.
 /// What the launcher never needs (the command filter, output and time limits) is not in here.
 package struct CompiledPolicy: Sendable, Equatable {
     package enum WorkspaceMode: UInt8, Sendable {
@@ -123,11 +123,29 @@ package struct LaunchLimits: Sendable, Equatable {
     package var fileSizeBytes: UInt64
     /// CPU seconds of one process (`RLIMIT_CPU`), rounded up; the sum over the tree is the daemon's to watch.
     package var cpuSeconds: UInt64?
+    /// Swap beside `memoryBytes`.
+    package var swapBytes: UInt64
+    /// Size of `/tmp`; `nil`: the policy's.
+    package var tmpBytes: UInt64?
+    /// Size and number of files of the workspace. Without a size a workspace in memory is as large as the policy's `/tmp`,
+    /// and one of the host as large as its caller may make it.
+    package var workspaceBytes: UInt64?
+    package var workspaceInodes: UInt64?
+    /// Bytes per second from and to block devices.
+    package var readBytesPerSecond: UInt64?
+    package var writeBytesPerSecond: UInt64?
 
     package init(
         memoryBytes: UInt64, cpuMillicores: UInt32, processes: UInt32, openFiles: UInt32, fileSizeBytes: UInt64,
-        cpuSeconds: UInt64? = nil
+        cpuSeconds: UInt64? = nil, swapBytes: UInt64 = 0, tmpBytes: UInt64? = nil, workspaceBytes: UInt64? = nil,
+        workspaceInodes: UInt64? = nil, readBytesPerSecond: UInt64? = nil, writeBytesPerSecond: UInt64? = nil
     ) {
+        self.swapBytes = swapBytes
+        self.tmpBytes = tmpBytes
+        self.workspaceBytes = workspaceBytes
+        self.workspaceInodes = workspaceInodes
+        self.readBytesPerSecond = readBytesPerSecond
+        self.writeBytesPerSecond = writeBytesPerSecond
         self.memoryBytes = memoryBytes
         self.cpuMillicores = cpuMillicores
         self.processes = processes
@@ -143,8 +161,18 @@ package struct LaunchLimits: Sendable, Equatable {
         if processes == 0 || processes > maximum.processes { return "processes" }
         if openFiles == 0 || openFiles > maximum.openFiles { return "open-files" }
         if fileSizeBytes > maximum.fileSizeBytes { return "file-size" }
-        if let most = maximum.cpuSeconds, (cpuSeconds ?? .max) > most { return "cpu-time" }
-        return cpuSeconds == 0 ? "cpu-time" : nil
+        if swapBytes > maximum.swapBytes { return "swap" }
+        func isWider(_ own: UInt64?, _ most: UInt64?) -> Bool {
+            if let most, (own ?? .max) > most { return true }
+            return own == 0
+        }
+        // Absent is the policy's own size of /tmp.
+        if let tmpBytes, isWider(tmpBytes, maximum.tmpBytes) { return "tmp" }
+        if isWider(workspaceBytes, maximum.workspaceBytes) { return "workspace size" }
+        if isWider(workspaceInodes, maximum.workspaceInodes) { return "workspace inodes" }
+        if isWider(readBytesPerSecond, maximum.readBytesPerSecond) { return "read-rate" }
+        if isWider(writeBytesPerSecond, maximum.writeBytesPerSecond) { return "write-rate" }
+        return isWider(cpuSeconds, maximum.cpuSeconds) ? "cpu-time" : nil
     }
 
     func encode(to writer: inout BinaryWriter) {
@@ -154,6 +182,12 @@ package struct LaunchLimits: Sendable, Equatable {
         writer.put(openFiles)
         writer.put(fileSizeBytes)
         writer.put(cpuSeconds)
+        writer.put(swapBytes)
+        writer.put(tmpBytes)
+        writer.put(workspaceBytes)
+        writer.put(workspaceInodes)
+        writer.put(readBytesPerSecond)
+        writer.put(writeBytesPerSecond)
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
@@ -163,5 +197,11 @@ package struct LaunchLimits: Sendable, Equatable {
         openFiles = try reader.integer()
         fileSizeBytes = try reader.integer()
         cpuSeconds = try reader.optional("cpu seconds")
+        swapBytes = try reader.integer()
+        tmpBytes = try reader.optional("size of tmp")
+        workspaceBytes = try reader.optional("size of the workspace")
+        workspaceInodes = try reader.optional("inodes of the workspace")
+        readBytesPerSecond = try reader.optional("read rate")
+        writeBytesPerSecond = try reader.optional("write rate")
     }
 }

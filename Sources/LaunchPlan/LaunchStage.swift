@@ -23,6 +23,7 @@ package enum LaunchStage: UInt16, Sendable, CaseIterable {
     case handOver
     case slots
     case audit
+    case workspaceQuota
     // sandbox-init as pid 1.
     case initReceive = 100
     case initMemoryFiles

@@ -9,9 +9,12 @@
 ///     admit(C) + socket    -> nothing; the peer is read from the socket by the launcher itself
 ///     dismiss(C)           -> nothing
 ///     launch(R) + 3 fds    -> started then finished, or failed; a probe's R has no client
+///     prepare(P)           -> nothing
 ///     signal(N, S)         -> nothing
+///     stop(N)              -> nothing; finished comes when the command has ended
 ///     kill(N)              -> nothing; finished comes as always
 ///     sample(N)            -> sampled, unless the run is over
+///     pool                 -> pool
 package enum LauncherCommand: Sendable, Equatable {
     case policy(CompiledPolicy)
     /// With one descriptor: the socket that is bound for listening, or the one connection that is served. No client that
@@ -19,18 +22,28 @@ package enum LauncherCommand: Sendable, Equatable {
     case trust
     /// Take Landlock's refusals from the host's audit messages.
     case audit
-    case seal
+    /// The policies are complete.
+    ///
+    /// - Parameter warm: how many sandboxes are made ahead and wait; 0 for none.
+    case seal(warm: UInt32 = 0)
     /// With one descriptor: the client's connected socket. The launcher reads its peer's uid, gid and groups and
     /// closes it.
     case admit(client: UInt32)
     case dismiss(client: UInt32)
     /// With three descriptors: standard input, output and error.
     case launch(LaunchRequest)
+    /// A launch of this policy will come, if its probe finds that it holds: a sandbox may be made ready meanwhile. Done where
+    /// nothing is made ahead anyway, and while none of this policy waits.
+    case prepare(policy: String)
     /// A signal to the command's process group.
     case signal(run: UInt64, signal: Int32)
+    /// Asks every process of the tree to end: SIGTERM, and SIGCONT for those that are stopped.
+    case stop(run: UInt64)
     /// Ends the whole process tree.
     case kill(run: UInt64)
     case sample(run: UInt64)
+    /// Asks what is made ahead, how often that was of use, and what is still being taken apart.
+    case pool
 
     /// The largest message; the socket's buffers are made large enough for it while sandboxd is root.
     package static let maximumBytes = 640 << 10
@@ -41,8 +54,9 @@ package enum LauncherCommand: Sendable, Equatable {
         case .policy(let policy):
             writer.put(UInt8(1))
             policy.encode(to: &writer)
-        case .seal:
+        case .seal(let warm):
             writer.put(UInt8(2))
+            writer.put(warm)
         case .trust:
             writer.put(UInt8(9))
         case .audit:
@@ -60,12 +74,20 @@ package enum LauncherCommand: Sendable, Equatable {
             writer.put(UInt8(6))
             writer.put(run)
             writer.put(signal)
+        case .stop(let run):
+            writer.put(UInt8(11))
+            writer.put(run)
         case .kill(let run):
             writer.put(UInt8(7))
             writer.put(run)
         case .sample(let run):
             writer.put(UInt8(8))
             writer.put(run)
+        case .pool:
+            writer.put(UInt8(12))
+        case .prepare(let policy):
+            writer.put(UInt8(13))
+            writer.put(policy)
         }
         return writer.bytes
     }
@@ -75,7 +97,7 @@ package enum LauncherCommand: Sendable, Equatable {
         var reader = BinaryReader(bytes)
         switch try reader.integer(UInt8.self) {
         case 1: self = .policy(try CompiledPolicy(from: &reader))
-        case 2: self = .seal
+        case 2: self = .seal(warm: try reader.integer())
         case 3: self = .admit(client: try reader.integer())
         case 4: self = .dismiss(client: try reader.integer())
         case 5: self = .launch(try LaunchRequest(from: &reader))
@@ -84,6 +106,9 @@ package enum LauncherCommand: Sendable, Equatable {
         case 8: self = .sample(run: try reader.integer())
         case 9: self = .trust
         case 10: self = .audit
+        case 11: self = .stop(run: try reader.integer())
+        case 12: self = .pool
+        case 13: self = .prepare(policy: try reader.string("policy"))
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()

@@ -4,15 +4,16 @@ package enum LauncherEvent: Sendable, Equatable {
     case policyRefused(name: String, failure: LaunchFailure)
     case auditing
     case auditRefused(failure: LaunchFailure)
-    /// `limits`: what resource control the host gave, "cgroup v1" or "cgroup v2", for logs.
-    case sealed(limits: String)
+    case sealed(ResourceControl)
     /// The command was executed at `at` (CLOCK_MONOTONIC, nanoseconds).
-    case started(run: UInt64, at: UInt64)
+    case started(run: UInt64, at: UInt64, stamps: LaunchStamps? = nil)
     /// The run did not come about; nothing of it is left.
     case failed(run: UInt64, failure: LaunchFailure)
-    /// The whole process tree is gone.
+    /// The run is over: every process of it has ended or is past its last system call, so that nothing of it changes anything
+    /// any more. The launcher reaps and frees what is left behind this.
     case finished(run: UInt64, report: RunReport)
     case sampled(run: UInt64, usage: TreeUsage)
+    case pool(PoolReport)
 
     package static let maximumBytes = 32 << 10
 
@@ -30,13 +31,14 @@ package enum LauncherEvent: Sendable, Equatable {
         case .auditRefused(let failure):
             writer.put(UInt8(9))
             failure.encode(to: &writer)
-        case .sealed(let limits):
+        case .sealed(let resources):
             writer.put(UInt8(3))
-            writer.put(limits)
-        case .started(let run, let at):
+            resources.encode(to: &writer)
+        case .started(let run, let at, let stamps):
             writer.put(UInt8(4))
             writer.put(run)
             writer.put(at)
+            LaunchStamps.encode(stamps, to: &writer)
         case .failed(let run, let failure):
             writer.put(UInt8(5))
             writer.put(run)
@@ -49,6 +51,9 @@ package enum LauncherEvent: Sendable, Equatable {
             writer.put(UInt8(7))
             writer.put(run)
             usage.encode(to: &writer)
+        case .pool(let report):
+            writer.put(UInt8(10))
+            report.encode(to: &writer)
         }
         return writer.bytes
     }
@@ -60,13 +65,16 @@ package enum LauncherEvent: Sendable, Equatable {
         case 2:
             self = .policyRefused(
                 name: try reader.string("policy name"), failure: try LaunchFailure(from: &reader))
-        case 3: self = .sealed(limits: try reader.string("limits"))
-        case 4: self = .started(run: try reader.integer(), at: try reader.integer())
+        case 3: self = .sealed(try ResourceControl(from: &reader))
+        case 4:
+            self = .started(
+                run: try reader.integer(), at: try reader.integer(), stamps: try LaunchStamps.optional(from: &reader))
         case 5: self = .failed(run: try reader.integer(), failure: try LaunchFailure(from: &reader))
         case 6: self = .finished(run: try reader.integer(), report: try RunReport(from: &reader))
         case 7: self = .sampled(run: try reader.integer(), usage: try TreeUsage(from: &reader))
         case 8: self = .auditing
         case 9: self = .auditRefused(failure: try LaunchFailure(from: &reader))
+        case 10: self = .pool(try PoolReport(from: &reader))
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()
@@ -133,11 +141,18 @@ package struct RunReport: Sendable, Equatable {
     package var endedAt: UInt64
     package var usage: TreeUsage
     package var denials: [KernelDenial]
+    /// Which limited file systems had no room left when the command ended.
+    package var fullSpaces: FullSpaces
+    /// As with `started`: a run can be over before its start was told.
+    package var stamps: LaunchStamps?
 
     package init(
-        ending: Ending, startedAt: UInt64, endedAt: UInt64, usage: TreeUsage, denials: [KernelDenial] = []
+        ending: Ending, startedAt: UInt64, endedAt: UInt64, usage: TreeUsage, denials: [KernelDenial] = [],
+        fullSpaces: FullSpaces = [], stamps: LaunchStamps? = nil
     ) {
         self.denials = denials
+        self.fullSpaces = fullSpaces
+        self.stamps = stamps
         self.ending = ending
         self.startedAt = startedAt
         self.endedAt = endedAt
@@ -160,6 +175,8 @@ package struct RunReport: Sendable, Equatable {
         writer.put(endedAt)
         usage.encode(to: &writer)
         KernelDenial.encode(denials, to: &writer)
+        writer.put(fullSpaces.rawValue)
+        LaunchStamps.encode(stamps, to: &writer)
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
@@ -175,52 +192,7 @@ package struct RunReport: Sendable, Equatable {
         endedAt = try reader.integer()
         usage = try TreeUsage(from: &reader)
         denials = try KernelDenial.list(from: &reader)
-    }
-}
-
-/// What a process tree has consumed so far, from its cgroup; `nil` where the host does not count it.
-package struct TreeUsage: Sendable, Equatable {
-    package var userMicroseconds: UInt64?
-    package var systemMicroseconds: UInt64?
-    package var memoryBytes: UInt64?
-    package var memoryPeakBytes: UInt64?
-    package var processesPeak: UInt64?
-    package var readBytes: UInt64?
-    package var writeBytes: UInt64?
-    package var contextSwitches: UInt64?
-    /// Whether the kernel killed for memory, as a count that is only ever compared with zero.
-    package var memoryKills: UInt64
-    /// Forks that failed because of the limit on processes.
-    package var forksRefused: UInt64
-
-    package init() {
-        memoryKills = 0
-        forksRefused = 0
-    }
-
-    func encode(to writer: inout BinaryWriter) {
-        writer.put(userMicroseconds)
-        writer.put(systemMicroseconds)
-        writer.put(memoryBytes)
-        writer.put(memoryPeakBytes)
-        writer.put(processesPeak)
-        writer.put(readBytes)
-        writer.put(writeBytes)
-        writer.put(contextSwitches)
-        writer.put(memoryKills)
-        writer.put(forksRefused)
-    }
-
-    init(from reader: inout BinaryReader) throws(PlanError) {
-        userMicroseconds = try reader.optional("user time")
-        systemMicroseconds = try reader.optional("system time")
-        memoryBytes = try reader.optional("memory")
-        memoryPeakBytes = try reader.optional("memory peak")
-        processesPeak = try reader.optional("processes peak")
-        readBytes = try reader.optional("bytes read")
-        writeBytes = try reader.optional("bytes written")
-        contextSwitches = try reader.optional("context switches")
-        memoryKills = try reader.integer()
-        forksRefused = try reader.integer()
+        fullSpaces = FullSpaces(rawValue: try reader.integer())
+        stamps = try LaunchStamps.optional(from: &reader)
     }
 }

@@ -5,29 +5,43 @@ package enum ControlGroupDetection {
     /// What every sandbox needs. A host without one of them cannot run a sandbox.
     static let required = ["memory", "pids", "cpu"]
 
-    /// The hierarchy to use, with a directory `name` of our own below this process's group.
-    package static func detect(name: String) throws(SystemError) -> any ControlGroupHierarchy {
+    /// On cgroup v1 CPU time, which is limited too, is counted by a controller of its own.
+    private static let requiredOfSplit = required + ["cpuacct"]
+
+    /// The hierarchy to use, with a directory `name` of our own below this process's group. `nil` when another launcher
+    /// holds that name; the lock on it ends with this process, however that dies.
+    package static func claim(name: String) throws(SystemError) -> (any ControlGroupHierarchy)? {
         let mounts = try MountTable.read()
         let own = try ownGroups()
         if let unified = mounts.first(where: { $0.type == "cgroup2" }), let path = own[""] {
             let root = try Directory(unified.path)
             if hasControllers(root) {
-                let group = try Directory(unified.path + (path == "/" ? "" : path))
-                return try UnifiedHierarchy(below: hasControllers(group) ? group : nil, root: root, name: name)
+                let group = try ownGroup(unified.path, path)
+                return try UnifiedHierarchy.claim(name, below: hasControllers(group) ? group : nil, root: root)
             }
         }
-        var parents: [String: Directory] = [:]
-        for controller in required + ["cpuacct", "freezer"] {
+        func parent(_ controller: String) throws(SystemError) -> Directory {
             let mount = mounts.first { $0.type == "cgroup" && $0.options.contains(controller) }
             guard let mount, let path = own[controller] else {
-                if required.contains(controller) {
-                    throw SystemError("find a cgroup with controller", controller, errno: ENOENT)
-                }
-                continue
+                throw SystemError("find a cgroup with controller", controller, errno: ENOENT)
             }
-            parents[controller] = try Directory(mount.path + (path == "/" ? "" : path))
+            return try Directory(mount.path + (path == "/" ? "" : path))
         }
-        return try SplitHierarchy(below: parents, name: name)
+        var parents: [String: Directory] = [:]
+        for controller in requiredOfSplit { parents[controller] = try parent(controller) }
+        // Without it there are no rates, and a policy that asks for one is refused.
+        parents["blkio"] = try? parent("blkio")
+        return try SplitHierarchy.claim(name, below: parents)
+    }
+
+    /// This process's group; or the one above, where an earlier launcher of the same parent has moved both out of it.
+    private static func ownGroup(_ mount: String, _ path: String) throws(SystemError) -> Directory {
+        let leaf = "/\(UnifiedHierarchy.leafName)"
+        if path.hasSuffix(leaf) {
+            let above = try Directory(mount + path.dropLast(leaf.utf8.count))
+            if hasControllers(above), try above.read("cgroup.procs").isEmpty { return above }
+        }
+        return try Directory(mount + (path == "/" ? "" : path))
     }
 
     /// Whether a cgroup v2 group can give its children what every sandbox needs.
@@ -54,6 +68,8 @@ package enum ControlGroupDetection {
 package struct MountTable {
     package struct Entry {
         package var path: String
+        /// Of its file system, as `stat(2)` names it for what is on it.
+        package var device: DeviceNumber
         package var type: String
         /// Of the super block: a cgroup v1 mount names its controllers here.
         package var options: [String]
@@ -62,9 +78,11 @@ package struct MountTable {
     package static func read() throws(SystemError) -> [Entry] {
         try wholeFile("/proc/self/mountinfo").split(separator: "\n").compactMap { line in
             let halves = line.split(separator: " ")
-            guard let dash = halves.firstIndex(of: "-"), dash >= 5, halves.count >= dash + 4 else { return nil }
+            guard let dash = halves.firstIndex(of: "-"), dash >= 5, halves.count >= dash + 4,
+                let device = DeviceNumber(halves[2])
+            else { return nil }
             return Entry(
-                path: String(halves[4]), type: String(halves[dash + 1]),
+                path: PathText.unescaped(halves[4]), device: device, type: String(halves[dash + 1]),
                 options: halves[dash + 3].split(separator: ",").map(String.init))
         }
     }

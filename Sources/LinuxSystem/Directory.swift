@@ -66,30 +66,4 @@ package final class Directory: Sendable {
         }
         return names
     }
-
-    /// A small file as text: kernel interfaces, one read(2).
-    package func read(_ name: String) throws(SystemError) -> String {
-        let subject = "\(path)/\(name)"
-        let file = OwnedDescriptor(
-            owning: try system("open", subject) { openat(number, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) })
-        let descriptor = file.number
-        var failure: SystemError?
-        let text = String(unsafeUninitializedCapacity: 4096) { buffer in
-            let count = Glibc.read(descriptor, buffer.baseAddress!, buffer.count)
-            if count < 0 { failure = SystemError("read", subject, errno: errno) }
-            return max(0, count)
-        }
-        if let failure { throw failure }
-        return text
-    }
-
-    /// Writes a kernel interface file: one write(2), because that is what the kernel takes as one value.
-    package func write(_ value: String, to name: String) throws(SystemError) {
-        let subject = "\(path)/\(name)"
-        let file = OwnedDescriptor(
-            owning: try system("open", subject) { openat(number, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) })
-        let descriptor = file.number
-        var value = value
-        try system("write", subject) { value.withUTF8 { Glibc.write(descriptor, $0.baseAddress!, $0.count) } }
-    }
 }

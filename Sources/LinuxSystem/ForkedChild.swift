@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import LaunchPlan
 
 /// A child of this process, by pidfd: no pid is ever guessed, none can be re-used under us.
 package struct ForkedChild: ~Copyable, Sendable {
@@ -45,5 +46,30 @@ package struct ForkedChild: ~Copyable, Sendable {
         // ESRCH: it has ended already.
         try? signal(SIGKILL)
         _ = try? reap()
+    }
+}
+
+extension ForkedChild {
+    /// For arrays, which hold no noncopyable values.
+    package final class Box {
+        package let process: ForkedChild
+
+        package init(_ process: consuming ForkedChild) { self.process = process }
+    }
+}
+
+extension ForkedChild {
+    /// SIGKILL for every process of a user, who is a sandbox's and nobody else's. Returns whether it was sent.
+    package static func killAll(ofUser uid: UInt32) -> Bool {
+        // Block 0 is not given to sandboxes: the daemon may have its number.
+        guard SandboxIdentities.contains(uid), uid >= SandboxIdentities.base + SandboxIdentities.blockSize else {
+            return false
+        }
+        var pidfd: Int32 = -1
+        var failed: Int32 = 0
+        let pid = sandbox_kill_user(uid, &pidfd, &failed)
+        guard pid > 0 else { return false }
+        _ = try? ForkedChild(pid: pid, pidfd: OwnedDescriptor(owning: pidfd)).reap()
+        return failed == 0
     }
 }

@@ -28,6 +28,24 @@ package enum MessageSocket {
         }
     }
 
+    /// Receives one message into memory of the caller's, as large as the largest message: who waits for large ones and gets
+    /// small ones asks for no memory each time.
+    package static func receive(
+        from socket: Int32, into buffer: UnsafeMutableRawBufferPointer, wait: Bool = true
+    ) throws(SystemError) -> Message? {
+        var descriptors = [Int32](repeating: -1, count: Int(SANDBOX_MAXIMUM_DESCRIPTORS))
+        var descriptorCount = 0
+        let flags = wait ? 0 : Int32(MSG_DONTWAIT)
+        let received = sandbox_receive(
+            socket, buffer.baseAddress!, buffer.count, &descriptors, &descriptorCount, flags)
+        guard received >= 0 else {
+            if errno == ECONNRESET { return nil }
+            throw SystemError("receive a message", errno: errno)
+        }
+        if received == 0 && descriptorCount == 0 { return nil }
+        return Message(bytes: Array(buffer.prefix(received)), descriptors: Array(descriptors.prefix(descriptorCount)))
+    }
+
     /// Receives one message of at most `maximum` bytes; a larger one is EMSGSIZE and lost, its descriptors closed.
     ///
     /// Returns `nil` at the end of the connection. With `wait: false` an empty socket is the error EAGAIN.

@@ -34,6 +34,9 @@ package struct DescriptorPair: ~Copyable, Sendable {
     /// Closes the second end and keeps the first.
     package consuming func closingSecond() -> OwnedDescriptor { first }
 
+    /// Closes the first end and keeps the second.
+    package consuming func closingFirst() -> OwnedDescriptor { second }
+
     package static func pipe() throws(SystemError) -> DescriptorPair {
         var ends: [Int32] = [-1, -1]
         try system("create a pipe") { sandbox_pipe(&ends) }

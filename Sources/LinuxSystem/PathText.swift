@@ -19,4 +19,23 @@ package enum PathText {
         let rest = path.utf8.dropFirst(directory.utf8.count)
         return rest.isEmpty || rest.first == slash
     }
+
+    /// A path as /proc/self/mountinfo writes it: spaces, tabs, line ends and backslashes as three octal digits.
+    package static func unescaped(_ text: some StringProtocol) -> String {
+        let backslash = UInt8(ascii: "\\")
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(3)
+            guard byte == backslash, digits.count == 3,
+                digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "7")).contains($0) })
+            else {
+                bytes.append(byte)
+                continue
+            }
+            bytes.append(digits.reduce(0) { $0 << 3 | ($1 - UInt8(ascii: "0")) })
+            rest = rest.dropFirst(3)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }

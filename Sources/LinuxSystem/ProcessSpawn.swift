@@ -1,3 +1,4 @@
+import CSandbox
 import Glibc
 
 /// A child process, started by `posix_spawn(3)` and reaped by its parent.
@@ -40,14 +41,20 @@ package struct ChildProcess: Sendable {
     }
 
     /// Waits until the process has ended, at most so long. Returns whether it has.
-    package func wait(milliseconds: Int) -> Bool {
-        for _ in 0..<max(1, milliseconds / 10) {
-            var status: Int32 = 0
-            let result = waitpid(pid, &status, WNOHANG)
-            if result == pid || (result < 0 && errno != EINTR) { return true }
-            usleep(10_000)
+    package func wait(milliseconds: Int32) -> Bool {
+        // A child that nobody else reaps: its number is its own.
+        let pidfd = sandbox_pidfd_open(pid)
+        if pidfd >= 0 {
+            var state = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+            while poll(&state, 1, milliseconds) < 0, errno == EINTR {}
+            close(pidfd)
         }
-        return false
+        var status: Int32 = 0
+        while true {
+            let result = waitpid(pid, &status, WNOHANG)
+            if result < 0, errno == EINTR { continue }
+            return result != 0
+        }
     }
 }
 

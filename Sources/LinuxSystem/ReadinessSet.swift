@@ -9,7 +9,8 @@ package struct ReadinessSet: ~Copyable, Sendable {
         descriptor = OwnedDescriptor(owning: try system("create an epoll set") { sandbox_readiness_create() })
     }
 
-    /// Reports `token` whenever a descriptor can be read or has ended, until it is forgotten.
+    /// Reports `token` whenever a descriptor can be read or has ended, until it is forgotten. One that is watched already
+    /// reports the new token from now on.
     package borrowing func add(_ number: Int32, token: UInt64) throws(SystemError) {
         let set = descriptor.number
         try system("watch a descriptor") { sandbox_readiness_add(set, number, token) }
@@ -55,6 +56,35 @@ package enum DescriptorIO {
 
     package static func write(_ number: Int32, _ buffer: UnsafeRawBufferPointer) -> Outcome {
         retrying { Glibc.write(number, buffer.baseAddress, buffer.count) }
+    }
+
+    /// Whether there are bytes to be read now.
+    package static func isReadable(_ number: Int32) -> Bool {
+        var descriptor = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+        return poll(&descriptor, 1, 0) > 0 && descriptor.revents & Int16(POLLIN) != 0
+    }
+
+    /// How many bytes a pipe holds; `nil` for what is no pipe.
+    package static func bytesInPipe(_ number: Int32) -> Int? {
+        let count = sandbox_pipe_bytes(number)
+        return count < 0 ? nil : Int(count)
+    }
+
+    /// Lets a pipe hold more, `F_SETPIPE_SZ` of `fcntl(2)`. Returns whether it does: an ordinary user's pipes share a limit
+    /// (fs.pipe-user-pages-soft).
+    @discardableResult
+    package static func enlargePipe(_ number: Int32, to bytes: Int32) -> Bool {
+        sandbox_enlarge_pipe(number, bytes) >= bytes
+    }
+
+    /// Moves bytes between a pipe and a socket without copying them, `splice(2)`. Neither is waited for.
+    package static func splice(from source: Int32, to target: Int32, _ count: Int) -> Outcome {
+        retrying { sandbox_splice(source, target, count) }
+    }
+
+    /// Writes to a socket of which somebody else reads; a closed one is no signal.
+    package static func send(_ number: Int32, _ buffer: UnsafeRawBufferPointer) -> Outcome {
+        retrying { Glibc.send(number, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) }
     }
 
     private static func retrying(_ body: () -> Int) -> Outcome {

@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import LaunchPlan
 
@@ -9,20 +8,49 @@ import LaunchPlan
 /// same group, as in a login session, or where a service manager gave it too few controllers (a unit without
 /// `Delegate=`), the groups are made below the root instead, which has no such rule.
 final class UnifiedHierarchy: ControlGroupHierarchy {
-    let name = "cgroup v2"
+    let resources: ResourceControl
+    /// Where this process and its parent go.
+    static let leafName = "supervisor"
     private let parent: Directory
     private let home: Directory
     private let homeName: String
 
-    /// `own` is this process's group, or `nil` when it was not given every controller.
-    init(below own: Directory?, root: Directory, name: String) throws(SystemError) {
-        homeName = name
-        if let own, try Self.moveAside(own) { parent = own } else { parent = root }
-        let controllers = "+memory +pids +cpu"
+    /// `own` is this process's group, or `nil` when it was not given every controller. Returns `nil` when another launcher
+    /// has the name.
+    static func claim(_ name: String, below own: Directory?, root: Directory) throws(SystemError) -> UnifiedHierarchy? {
+        var parent = root
+        if let own, try moveAside(own) { parent = own }
+        var controllers = "+memory +pids +cpu"
+        // For rates and for counting what goes to disks; a service manager need not hand it on.
+        if try parent.read("cgroup.controllers").split(whereSeparator: \.isWhitespace).contains("io") {
+            controllers += " +io"
+        }
         try parent.write(controllers, to: "cgroup.subtree_control")
-        home = try parent.ensureSubdirectory(name)
+        guard let home = try parent.claimSubdirectory(name) else { return nil }
         try home.write(controllers, to: "cgroup.subtree_control")
+        return UnifiedHierarchy(parent: parent, home: home, name: name)
+    }
+
+    private init(parent: Directory, home: Directory, name: String) {
+        self.parent = parent
+        self.home = home
+        homeName = name
+        resources = ResourceControl(version: 2, features: Self.features(home))
         removeLeftovers()
+    }
+
+    /// What groups can do here: what their parent, a group itself, has files for.
+    private static func features(_ home: Directory) -> ResourceControl.Features {
+        let files: [(String, ResourceControl.Features)] = [
+            ("memory.swap.max", .swap), ("io.max", [.readRate, .writeRate]), ("io.stat", .inputOutputUsage),
+            ("memory.peak", .memoryPeak), ("pids.peak", .processesPeak), ("cgroup.kill", .kill),
+            ("memory.oom.group", .memoryGroupKill),
+        ]
+        var features: ResourceControl.Features = .birth
+        for (file, feature) in files where home.has(file) { features.formUnion(feature) }
+        // There and without an answer where pressure is not measured (psi=0).
+        if home.number(behind: "total=", in: "cpu.pressure") != nil { features.insert(.pressure) }
+        return features
     }
 
     /// Whether the group is now free of processes. Nobody else's process is ever moved.
@@ -30,26 +58,50 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
         let ours = [getpid(), getppid()].map(String.init)
         let others = try group.read("cgroup.procs").split(separator: "\n").filter { !ours.contains(String($0)) }
         guard others.isEmpty else { return false }
-        let leaf = try group.ensureSubdirectory("supervisor")
+        let leaf = try group.ensureSubdirectory(leafName)
         for pid in ours { try leaf.write(pid, to: "cgroup.procs") }
         return true
     }
 
-    func create(_ name: String, limits: LaunchLimits) throws(SystemError) -> any ControlGroup {
-        try home.makeSubdirectory(name)
-        let group = UnifiedGroup(name: name, home: home, directory: try home.subdirectory(name))
+    func create(_ name: String, limits: LaunchLimits, rates: [DiskRate]) throws(SystemError) -> any ControlGroup {
+        let made = try Directory.makeFresh(name, in: [home])
+        let group: UnifiedGroup
         do {
-            try group.apply(limits)
+            group = UnifiedGroup(
+                name: made, home: home, directory: try home.subdirectory(made), features: resources.features)
+            try group.apply(limits, rates)
         } catch {
-            _ = group.remove()
+            try? home.removeSubdirectory(made)
             throw error
         }
         return group
     }
 
+    func adopt(_ name: String, limits: LaunchLimits, memoryEvents: Int32) throws(SystemError) -> any ControlGroup {
+        let group = UnifiedGroup(
+            name: name, home: home, directory: try home.subdirectory(name), features: resources.features)
+        group.take(limits)
+        return group
+    }
+
+    func remove(_ name: String) -> Bool {
+        do {
+            try home.removeSubdirectory(name)
+            return true
+        } catch {
+            return error.errno == ENOENT
+        }
+    }
+
+    func removeEmpty() {
+        for entry in (try? home.entries()) ?? [] where home.has("\(entry)/cgroup.procs") {
+            try? home.removeSubdirectory(entry)
+        }
+    }
+
     func removeAll() {
         removeLeftovers()
-        // Left when somebody else holds it; the next start finds and removes it.
+        // Left when somebody is in it; the next start finds and removes it.
         try? parent.removeSubdirectory(homeName)
     }
 
@@ -63,50 +115,129 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
 }
 
 final class UnifiedGroup: ControlGroup {
-    var birthDescriptor: Int32 { directory.number }
+    var birthDescriptor: Int32 { directory.directory.number }
     /// `memory.oom.group` makes the kernel end the whole group, so nobody has to watch.
     let memoryEvents: Int32 = -1
-    private let name: String
+    let name: String
     private let home: Directory
-    private let directory: Directory
+    private let directory: KernelFileCache
+    private let features: ResourceControl.Features
+    /// Those in force.
+    private var limits: LaunchLimits?
+    private var counted = ProcessorTime()
+    private var peaks = SampledPeaks()
 
-    init(name: String, home: Directory, directory: Directory) {
+    init(name: String, home: Directory, directory: Directory, features: ResourceControl.Features) {
         self.name = name
         self.home = home
-        self.directory = directory
+        self.directory = KernelFileCache(directory)
+        self.features = features
     }
 
-    fileprivate func apply(_ limits: LaunchLimits) throws(SystemError) {
-        try directory.write("\(limits.memoryBytes)", to: "memory.max")
-        if directory.has("memory.swap.max") {
-            try directory.write("0", to: "memory.swap.max")
-        } else if try hostHasSwap() {
+    fileprivate func take(_ limits: LaunchLimits) { self.limits = limits }
+
+    fileprivate func apply(_ limits: LaunchLimits, _ rates: [DiskRate]) throws(SystemError) {
+        if !features.contains(.swap), try hostHasSwap() {
             // Without swap accounting the limit would not hold: the tree would go on in swap.
             throw SystemError("limit swap (boot with swapaccount=1)", "memory.swap.max", errno: ENOENT)
         }
+        try narrow(to: limits)
         try directory.write("1", to: "memory.oom.group")
-        try directory.write("\(limits.processes)", to: "pids.max")
-        try directory.write("\(max(1000, UInt64(limits.cpuMillicores) * 100)) 100000", to: "cpu.max")
+        for rate in rates {
+            var line = "\(rate.disk)"
+            if let bytes = rate.readBytes { line += " rbps=\(bytes)" }
+            if let bytes = rate.writeBytes { line += " wbps=\(bytes)" }
+            try directory.write(line, to: "io.max")
+        }
     }
+
+    func entrances() -> GroupEntrances { GroupEntrances() }
 
     func attach(_ pid: Int32) throws(SystemError) { try directory.write("\(pid)", to: "cgroup.procs") }
 
-    func usage() -> TreeUsage {
+    func narrow(to limits: LaunchLimits) throws(SystemError) {
+        let old = self.limits
+        self.limits = limits
+        if limits.memoryBytes != old?.memoryBytes { try directory.write("\(limits.memoryBytes)", to: "memory.max") }
+        if features.contains(.swap), limits.swapBytes != old?.swapBytes {
+            try directory.write("\(limits.swapBytes)", to: "memory.swap.max")
+        }
+        if limits.processes != old?.processes { try directory.write("\(limits.groupProcesses)", to: "pids.max") }
+        if limits.cpuMillicores != old?.cpuMillicores { try directory.write(quota, to: "cpu.max") }
+    }
+
+    /// As `cpu.max` takes it.
+    private var quota: String { limits.map { "\($0.cpuQuota.quota) \($0.cpuQuota.period)" } ?? "max" }
+
+    func processorTime() -> ProcessorTime {
+        directory.numbers(in: "cpu.stat") {
+            ProcessorTime(user: $0.value(of: "user_usec"), system: $0.value(of: "system_usec"))
+        } ?? ProcessorTime()
+    }
+
+    func startCounting(from used: ProcessorTime) { counted = used }
+
+    func usage(ended: Bool) -> TreeUsage {
         var usage = TreeUsage()
-        usage.userMicroseconds = field("user_usec", of: directory, "cpu.stat")
-        usage.systemMicroseconds = field("system_usec", of: directory, "cpu.stat")
-        usage.memoryBytes = number(directory, "memory.current")
-        usage.memoryPeakBytes = number(directory, "memory.peak")
-        usage.memoryKills = field("oom_kill", of: directory, "memory.events") ?? 0
-        usage.processesPeak = number(directory, "pids.peak")
-        usage.forksRefused = field("max", of: directory, "pids.events") ?? 0
+        directory.numbers(in: "cpu.stat") {
+            let time = ProcessorTime(user: $0.value(of: "user_usec"), system: $0.value(of: "system_usec"))
+            usage.userMicroseconds = time.since(counted).user
+            usage.systemMicroseconds = time.since(counted).system
+            usage.throttledMicroseconds = $0.value(of: "throttled_usec")
+        }
+        if !ended { addPresent(to: &usage) }
+        if features.contains(.memoryPeak) { usage.memoryPeakBytes = directory.number(in: "memory.peak") }
+        if features.contains(.processesPeak) {
+            usage.processesPeak = TreeUsage.withoutInit(directory.number(in: "pids.peak"))
+        }
+        peaks.complete(&usage)
+        if features.contains(.inputOutputUsage) {
+            directory.numbers(in: "io.stat", maximum: 16 << 10) {
+                usage.readBytes = $0.sum(behind: " rbytes=")
+                usage.writeBytes = $0.sum(behind: " wbytes=")
+            }
+        }
+        if features.contains(.pressure) {
+            // The first line is "some avg10=0.00 avg60=0.00 avg300=0.00 total=12".
+            usage.cpuStallMicroseconds = directory.number(behind: "total=", in: "cpu.pressure")
+            usage.memoryStallMicroseconds = directory.number(behind: "total=", in: "memory.pressure")
+            usage.ioStallMicroseconds = directory.number(behind: "total=", in: "io.pressure")
+        }
+        usage.memoryKills = memoryKills()
+        usage.forksRefused = directory.number(of: "max", in: "pids.events") ?? 0
         return usage
     }
 
-    func killAll() {
-        // Linux 5.14; the death of the pid namespace's init ends them all the same.
-        try? directory.write("1", to: "cgroup.kill")
+    private func addPresent(to usage: inout TreeUsage) {
+        usage.memoryBytes = directory.number(in: "memory.current")
+        if features.contains(.swap) { usage.swapBytes = directory.number(in: "memory.swap.current") }
+        let processes = directory.number(in: "pids.current")
+        usage.processes = TreeUsage.withoutInit(processes)
+        peaks.see(memory: usage.memoryBytes, processes: usage.processes)
     }
+
+    func memoryKills() -> UInt64 { directory.number(of: "oom_kill", in: "memory.events") ?? 0 }
+
+    func sample() {
+        var usage = TreeUsage()
+        addPresent(to: &usage)
+    }
+
+    func isAnyRunning(but thread: Int32, sleepingOnly: Bool, proc: Directory) -> Bool {
+        TaskList.isAnyRunning(
+            in: "cgroup.threads", of: directory.directory, but: thread, sleepingOnly: sleepingOnly, proc: proc)
+    }
+
+    func killAll() -> Bool {
+        // Linux 5.14; the death of the pid namespace's init ends them all the same.
+        let isKilled = features.contains(.kill) && (try? directory.write("1", to: "cgroup.kill")) != nil
+        liftQuota()
+        return isKilled
+    }
+
+    func liftQuota() { try? directory.write("max", to: "cpu.max") }
+
+    func renewQuota() { try? directory.write(quota, to: "cpu.max") }
 
     func remove() -> Bool { (try? home.removeSubdirectory(name)) != nil }
 }

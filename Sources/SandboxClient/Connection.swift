@@ -7,9 +7,6 @@ import Synchronization
 ///
 /// The reader thread owns a reference until the socket ends; `close` and `fail` end the socket.
 final class Connection: Sendable {
-    /// Output bytes that the daemon may have under way on one channel.
-    static let window = 256 << 10
-
     /// Who reads a channel's messages.
     private enum Slot: Sendable {
         case run(RunChannel)
@@ -83,7 +80,7 @@ final class Connection: Sendable {
         let channel = try open(.run(run))
         run.setNumber(channel)
         do {
-            let message = ClientMessage.run(channel: channel, request: request, window: UInt32(Self.window))
+            let message = ClientMessage.run(channel: channel, request: request, window: UInt32(EventQueue.window))
             let frame = try Self.frame(message)
             guard frame.payload.count <= Frame.maximumControlBytes else {
                 throw ServiceError(.argumentsTooLong, "the request is larger than \(Frame.maximumControlBytes) bytes")
@@ -192,7 +189,7 @@ extension Connection {
         // A frame for a channel that is free is output that crossed our last words: nobody wants it.
         guard let run = run(on: frame.channel) else { return }
         guard run.takeOutput(frame.payload.dropFirst(4), isError: isError) else {
-            throw .malformed("more output than the window of \(Self.window) bytes allows")
+            throw .malformed("more output than the window of \(EventQueue.window) bytes allows")
         }
     }
 
@@ -202,9 +199,11 @@ extension Connection {
         case .accepted(let channel, let id, let stdinWindow):
             run(on: channel)?.accept(id: id, inputCredit: stdinWindow)
         case .started(let channel): run(on: channel)?.takeStarted()
+        case .usage(let channel, let usage): run(on: channel)?.takeUsage(usage)
+        case .omitted(let channel, let stream, let bytes): run(on: channel)?.takeOmitted(stream, bytes: bytes)
         case .result(let channel, let result): endSlot(channel, .result(result), message)
         case .runs(let channel, _), .killed(let channel, _), .policies(let channel, _), .policy(let channel, _),
-            .verified(let channel, _):
+            .verified(let channel, _), .stats(let channel, _), .host(let channel, _), .service(let channel, _):
             endSlot(channel, nil, message)
         case .error(nil, let error): fail(error)
         case .error(let channel?, let error): endSlot(channel, .failure(error), message)

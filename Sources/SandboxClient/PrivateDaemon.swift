@@ -8,15 +8,20 @@ package struct PrivateDaemon: Sendable {
     package let descriptor: CInt
 
     /// Starts one. Its stderr is ours, so that what it misses is said in its own words.
-    package init(policyFile: String? = nil) throws(ServiceError) {
+    ///
+    /// - Parameters:
+    ///   - policyFile: one more than it has.
+    ///   - policy: the only one that will be asked for, where that is known: the others are not made ready.
+    package init(policyFile: String? = nil, policy: String? = nil) throws(ServiceError) {
         var ends: [CInt] = [-1, -1]
         guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw ServiceError(.notConnected, "failed to make a socket pair: \(ErrorNumber.current)")
         }
         defer { close(ends[1]) }
         // stderr is the command's: only what keeps the call from working is said there.
-        var arguments = ["sandboxd", "--connection-fd", "3", "--log-level", "error"]
+        var arguments = ["sandboxd", "--connection-fd", "3", "--log-level", "error", "--warm", "0"]
         if let policyFile { arguments += ["--policy-file", policyFile] }
+        if let policy { arguments += ["--only-policy", policy] }
         do throws(ServiceError) {
             process = try Self.spawn(Self.executable(), arguments, connection: ends[1])
         } catch {
@@ -26,32 +31,23 @@ package struct PrivateDaemon: Sendable {
         descriptor = ends[0]
     }
 
-    /// Waits until it has ended; for after the connection's end. Returns its status in words.
-    package func waitUntilEnded() async throws -> String {
-        try await onThread { [process] in
-            var status: CInt = 0
-            while waitpid(process, &status, 0) < 0 {
-                if errno != EINTR { return "not known" }
-            }
-            let signal = status & 0x7f
-            return signal == 0 ? "exit status \((status >> 8) & 0xff)" : "signal \(signal)"
+    /// Waits until it has ended, blocking; for after the connection's end. Returns its status in words.
+    @discardableResult
+    package func waitUntilEnded() -> String {
+        var status: CInt = 0
+        while waitpid(process, &status, 0) < 0 {
+            if errno != EINTR { return "not known" }
         }
+        let signal = status & 0x7f
+        return signal == 0 ? "exit status \((status >> 8) & 0xff)" : "signal \(signal)"
     }
 
-    /// Beside this program, or where a package puts programs that are not for people.
     private static func executable() throws(ServiceError) -> String {
-        guard let resolved = realpath("/proc/self/exe", nil) else {
-            throw ServiceError(.notConnected, "failed to read /proc/self/exe: \(ErrorNumber.current)")
+        do throws(CompanionProgram.Absence) {
+            return try CompanionProgram.path("sandboxd")
+        } catch {
+            throw ServiceError(.notConnected, "no service answers, and there is no sandboxd to start: \(error)")
         }
-        defer { free(resolved) }
-        let own = String(cString: resolved)
-        let directory = String(own.prefix(upTo: own.lastIndex(of: "/") ?? own.startIndex))
-        let candidates = ["/sandboxd", "/../libexec/sandboxd", "/../lib/sandboxd"].map { directory + $0 }
-        guard let found = candidates.first(where: { access($0, X_OK) == 0 }) else {
-            let text = "no service answers, and there is no sandboxd to start: \(candidates.joined(separator: ", "))"
-            throw ServiceError(.notConnected, text)
-        }
-        return found
     }
 
     private static func spawn(

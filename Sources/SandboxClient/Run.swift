@@ -31,7 +31,10 @@ public struct Run: Sendable {
     public func closeInput() async throws { try await handle.channel.closeInput() }
 
     /// Ends the run; its result still comes, with the reason `cancelled`.
-    public func cancel() { handle.channel.cancel() }
+    ///
+    /// Where its policy gives it a grace, the command is asked to end first and killed when that is over. A second call
+    /// ends the grace, and so does `now`. A daemon that is older than this knows no grace and kills at once.
+    public func cancel(now: Bool = false) { handle.channel.cancel(now: now) }
 
     /// Sends a signal, by number, to the command's process group.
     public func signal(_ signal: Int32) async throws {

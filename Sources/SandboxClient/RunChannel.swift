@@ -15,11 +15,7 @@ final class RunChannel: Sendable {
         var id: String?
         var inputCredit = 0
         var isInputClosed: Bool
-        var events: [RunEvent] = []
-        /// Output received and not credited yet.
-        var uncredited = 0
-        /// The part of `uncredited` that the consumer has taken.
-        var consumed = 0
+        var events = EventQueue()
         var end: End?
         var isEndTaken = false
         /// Nobody will take events any more: output is credited and dropped, so that the run can end.
@@ -55,18 +51,24 @@ final class RunChannel: Sendable {
         }
     }
 
+    func takeUsage(_ usage: UsageSample) {
+        monitor.update { state in
+            if !state.isAbandoned { state.events.append(usage: usage) }
+        }
+    }
+
+    func takeOmitted(_ stream: StreamName, bytes: UInt64) {
+        monitor.update { state in
+            if !state.isAbandoned { state.events.append(.omitted(stream, bytes: bytes)) }
+        }
+    }
+
     /// Stores output. Returns `false` when the daemon sent more than it may.
     func takeOutput(_ bytes: ArraySlice<UInt8>, isError: Bool) -> Bool {
         guard !bytes.isEmpty else { return true }
         let (isAllowed, credit) = monitor.update { state -> (Bool, UInt32) in
-            state.uncredited += bytes.count
-            guard state.uncredited <= Connection.window else { return (false, 0) }
-            if state.isAbandoned {
-                state.consumed += bytes.count
-            } else {
-                state.append(bytes, isError: isError)
-            }
-            return (true, state.takeCredit())
+            let isAllowed = state.events.append(bytes, isError: isError, isWanted: !state.isAbandoned)
+            return (isAllowed, isAllowed ? state.takeCredit() : 0)
         }
         sendCredit(credit)
         return isAllowed
@@ -96,7 +98,7 @@ final class RunChannel: Sendable {
     /// The next event; `nil` after the result. Throws the service's error once, then returns `nil`.
     func nextEvent(isolation: isolated (any Actor)? = #isolation) async throws -> RunEvent? {
         let (next, credit) = try await monitor.wait { state -> (Result<RunEvent?, ServiceError>, UInt32)? in
-            if let event = state.takeEvent() { return (.success(event), state.takeCredit()) }
+            if let event = state.events.next() { return (.success(event), state.takeCredit()) }
             if state.isEndTaken || state.isAbandoned { return (.success(nil), 0) }
             guard let end = state.end else { return nil }
             state.isEndTaken = true
@@ -144,10 +146,12 @@ final class RunChannel: Sendable {
     }
 
     /// Asks the daemon to end the run; its result still comes.
-    func cancel() {
+    func cancel(now: Bool) {
         guard monitor.peek({ $0.end == nil }) else { return }
-        // Two numbers and a word: this cannot fail to become JSON.
-        if let frame = try? Connection.frame(.cancel(channel: number)) { connection.writer.sendWithoutWaiting(frame) }
+        // A number and two words: this cannot fail to become JSON.
+        if let frame = try? Connection.frame(.cancel(channel: number, now: now)) {
+            connection.writer.sendWithoutWaiting(frame)
+        }
     }
 
     /// Cancels the run and lets go of what it has sent and will send.
@@ -155,13 +159,12 @@ final class RunChannel: Sendable {
         let (isAlive, credit) = monitor.update { state -> (Bool, UInt32) in
             guard !state.isAbandoned, state.end == nil else { return (false, 0) }
             state.isAbandoned = true
-            state.events = []
-            state.consumed = state.uncredited
+            state.events.drop()
             return (true, state.takeCredit())
         }
         guard isAlive else { return }
         sendCredit(credit)
-        cancel()
+        cancel(now: false)
     }
 
     private var number: UInt32 { monitor.peek { $0.number } }
@@ -173,33 +176,8 @@ final class RunChannel: Sendable {
 }
 
 extension RunChannel.State {
-    /// Adds output, to the last event where that is small and of the same stream, so that a command that writes single
-    /// bytes costs no more memory than another.
-    fileprivate mutating func append(_ bytes: ArraySlice<UInt8>, isError: Bool) {
-        if let last = events.last, let old = last.output(isError: isError), old.count + bytes.count <= 64 << 10 {
-            events.removeLast()
-            events.append(.output(old + bytes, isError: isError))
-        } else {
-            events.append(.output(Array(bytes), isError: isError))
-        }
-    }
-
-    fileprivate mutating func takeEvent() -> RunEvent? {
-        guard !events.isEmpty else { return nil }
-        let event = events.removeFirst()
-        consumed += event.outputBytes
-        return event
-    }
-
-    /// Credit that is due: once half of the window has been consumed, in one frame.
-    fileprivate mutating func takeCredit() -> UInt32 {
-        guard end == nil, consumed >= Connection.window / 2 else { return 0 }
-        defer {
-            uncredited -= consumed
-            consumed = 0
-        }
-        return UInt32(consumed)
-    }
+    /// Credit that is due, as long as there is somebody to have it.
+    fileprivate mutating func takeCredit() -> UInt32 { end == nil ? events.takeCredit() : 0 }
 
     fileprivate var inputRoom: Result<Int, ServiceError>? {
         if end != nil { return .failure(ServiceError(.unknownRun, "the run has ended")) }

@@ -6,6 +6,12 @@ public enum RunEvent: Sendable, Equatable {
     case started
     case standardOutput([UInt8])
     case standardError([UInt8])
+    /// What the run has used so far, at the interval that its request asked for. Events that wait for a slow consumer are
+    /// one: the latest. The daemon leaves some out, too, where this program does not read.
+    case usage(UsageSample)
+    /// So many bytes of a stream are not carried, because the request's `keep` did not ask for them. They belong between
+    /// what came of that stream before and what follows.
+    case omitted(StreamName, bytes: UInt64)
     /// The end: always the last event.
     case result(RunResult)
 
@@ -18,7 +24,7 @@ public enum RunEvent: Sendable, Equatable {
         switch self {
         case .standardOutput(let bytes): isError ? nil : bytes
         case .standardError(let bytes): isError ? bytes : nil
-        case .started, .result: nil
+        case .started, .usage, .omitted, .result: nil
         }
     }
 

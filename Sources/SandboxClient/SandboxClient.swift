@@ -22,7 +22,7 @@ public final class SandboxClient: Sendable {
 
     /// How the daemon introduced itself.
     public let server: ServerHello
-    private let connection: Connection
+    let connection: Connection
 
     /// Connects to a service: at `socket`, else at `$SANDBOXD_SOCKET`, else at `defaultSocket`.
     public static func connect(socket: String? = nil) async throws -> SandboxClient {
@@ -63,9 +63,11 @@ public final class SandboxClient: Sendable {
 extension SandboxClient {
     /// Starts a run and returns once the daemon has taken it.
     ///
-    /// A relative `workspace` is this program's: it is made absolute here.
+    /// A relative `workspace` is this program's: it is made absolute here. A request that a daemon older than this library
+    /// does not know throws `ServiceError.Code.invalidRequest` before it is sent.
     public func start(_ request: RunRequest) async throws -> Run {
         var request = request
+        try server.require(request.needs)
         request.workspace = try request.workspace.map(Self.absolute)
         let channel = try await connection.startRun(request)
         let handle = RunHandle(channel: channel, client: self)
@@ -77,7 +79,8 @@ extension SandboxClient {
     ///
     /// - Parameters:
     ///   - input: the command's standard input; without it the command reads end of file.
-    ///   - captureBytes: how much of each output stream to keep; the rest is read and dropped.
+    ///   - captureBytes: how much of each output stream to return, from its start; the rest is read and dropped. To have
+    ///     its end instead, or both, and to have the rest dropped by the daemon, say `keep` in the request.
     public func run(
         _ request: RunRequest, input: [UInt8]? = nil, captureBytes: Int = defaultCaptureBytes
     ) async throws -> RunOutput {
@@ -97,67 +100,17 @@ extension SandboxClient {
     }
 
     /// Runs a command, given as its words, to its end and returns what it wrote.
+    ///
+    /// `keep`: how much of each output stream is wanted, its head, its tail or both; `nil` is all of it.
     public func run(
         _ argv: String..., policy: String? = nil, workspace: String? = nil, cwd: String? = nil,
-        environment: [String: String] = [:], limits: Limits = Limits(), input: [UInt8]? = nil,
-        captureBytes: Int = defaultCaptureBytes
+        environment: [String: String] = [:], limits: Limits = Limits(), keep: OutputKeep? = nil,
+        input: [UInt8]? = nil, captureBytes: Int = defaultCaptureBytes
     ) async throws -> RunOutput {
         let request = RunRequest(
-            argv: argv, policy: policy, workspace: workspace, cwd: cwd, environment: environment, limits: limits)
+            argv: argv, policy: policy, workspace: workspace, cwd: cwd, environment: environment, limits: limits,
+            keep: keep)
         return try await run(request, input: input, captureBytes: captureBytes)
-    }
-
-    /// The caller's runs that are alive, of all of its connections.
-    public func runs() async throws -> [RunSummary] {
-        guard case .runs(_, let runs) = try await connection.ask({ .list(channel: $0) }) else {
-            throw ServiceError(.protocolViolation, "sandboxd answered list with something else")
-        }
-        return runs
-    }
-
-    /// Ends a run by id, also one of another connection of the same user.
-    public func kill(_ id: String) async throws {
-        guard case .killed = try await connection.ask({ .kill(channel: $0, id: id) }) else {
-            throw ServiceError(.protocolViolation, "sandboxd answered kill with something else")
-        }
-    }
-
-    /// The policies that the caller may use: all of the service's for root.
-    public func policies() async throws -> [PolicySummary] {
-        try requirePolicyMessages()
-        guard case .policies(_, let policies) = try await connection.ask({ .policies(channel: $0) }) else {
-            throw ServiceError(.protocolViolation, "sandboxd answered policies with something else")
-        }
-        return policies
-    }
-
-    /// Probes the confinement of a policy, or of all of them, anew: what each probe found.
-    ///
-    /// - Parameter allChecks: for one policy, also the checks that held.
-    public func verify(policy: String? = nil, allChecks: Bool = false) async throws -> [PolicyVerification] {
-        guard server.capabilities.contains(WireCapability.verify) else {
-            throw ServiceError(.invalidRequest, "\(server.server) cannot verify policies: it is older than this client")
-        }
-        let message = try await connection.ask { .verify(channel: $0, policy: policy, allChecks: allChecks) }
-        guard case .verified(_, let policies) = message else {
-            throw ServiceError(.protocolViolation, "sandboxd answered verify with something else")
-        }
-        return policies
-    }
-
-    /// One of them, with all that holds in it as `effective`.
-    public func policy(_ name: String) async throws -> PolicySummary {
-        try requirePolicyMessages()
-        guard case .policy(_, let policy) = try await connection.ask({ .policy(channel: $0, name: name) }) else {
-            throw ServiceError(.protocolViolation, "sandboxd answered policy with something else")
-        }
-        return policy
-    }
-
-    private func requirePolicyMessages() throws(ServiceError) {
-        guard server.capabilities.contains(WireCapability.policies) else {
-            throw ServiceError(.invalidRequest, "this sandboxd is too old to be asked for its policies")
-        }
     }
 
     private static func collect(_ run: Run, captureBytes: Int) async throws -> RunOutput {
@@ -165,19 +118,23 @@ extension SandboxClient {
         var errors = Capture(maximumBytes: captureBytes)
         for try await event in run.events {
             switch event {
-            case .started: break
+            case .started, .usage: break
             case .standardOutput(let bytes): output.append(bytes)
             case .standardError(let bytes): errors.append(bytes)
+            case .omitted(.stdout, let bytes): output.omit(bytes)
+            case .omitted(.stderr, let bytes): errors.omit(bytes)
             case .result(let result):
                 return RunOutput(
                     result: result, standardOutput: output.bytes, standardError: errors.bytes,
-                    isStandardOutputTruncated: output.isTruncated, isStandardErrorTruncated: errors.isTruncated)
+                    isStandardOutputTruncated: output.isTruncated, isStandardErrorTruncated: errors.isTruncated,
+                    omittedOutput: output.omitted, omittedErrors: errors.omitted)
             }
         }
         throw ServiceError(.notConnected, "run \(run.id) ended without a result")
     }
 
-    private static func absolute(_ path: String) throws(ServiceError) -> String {
+    /// A workspace as the daemon takes it.
+    package static func absolute(_ path: String) throws(ServiceError) -> String {
         if path.hasPrefix("/") {
             // As completion in a shell leaves it. What else is odd about a path is the daemon's to refuse.
             let end = path.lastIndex { $0 != "/" }
@@ -197,4 +154,10 @@ public struct ServerHello: Sendable, Equatable {
     public let server: String
     public let protocolVersion: Int
     public let capabilities: [String]
+
+    package init(server: String, protocolVersion: Int, capabilities: [String]) {
+        self.server = server
+        self.protocolVersion = protocolVersion
+        self.capabilities = capabilities
+    }
 }

@@ -89,7 +89,7 @@ package struct ConnectFailure: Error, Sendable {
 }
 
 /// A connected descriptor for a socket's path. Blocks while the daemon's backlog is full.
-func connectSocket(path: String) -> Result<CInt, ConnectFailure> {
+package func connectSocket(path: String) -> Result<CInt, ConnectFailure> {
     func failure(_ reason: ErrorNumber) -> Result<CInt, ConnectFailure> {
         .failure(ConnectFailure(path: path, reason: reason))
     }

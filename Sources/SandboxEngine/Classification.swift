@@ -3,68 +3,127 @@ import SandboxModel
 
 // What ended a run, out of what the launcher reports and what sandboxd decided. In this order:
 //
-// 1. The kernel killed for memory anywhere in the tree: `memory_limit`, whatever the exit status was.
-// 2. More output than the limit: `output_limit`, even if the command had ended before it was killed.
-// 3. sandboxd's own decision, unless the tree had ended by itself before it was taken.
-// 4. The report: SIGXFSZ and SIGXCPU are limits, other signals and exit codes are the command's.
+// 1. The kernel killed for memory anywhere in the tree: `memory_limit`, whatever the exit status was and whatever sandboxd
+//    had decided. The evidence is the group's own count of such kills, which a signal sent inside does not change. A kill
+//    of one process ends the whole tree (`memory.oom.group` on cgroup v2, the launcher's kill on v1): what is left of a
+//    program that lost a process would go on with half of its work, and end with a status that hides why.
+// 2. More output than a limit: `output_limit`, even if the command had ended before it was killed.
+// 3. sandboxd's own decision, unless the tree had ended by itself before it was taken. A command that ends in its grace ends
+//    because it was asked to: the decision counts, whatever its status.
+// 4. The report. SIGXFSZ is the limit on file size, and SIGXCPU that on CPU time where the tree has used so much: without
+//    such a limit, or before it, the command has sent the signal itself. Other signals, SIGKILL among them, and exit codes
+//    are the command's.
 // 5. Killed by neither: `lost`.
 extension Outcome {
-    init(_ report: RunReport, decision: RunMachine.Decision?, limits: Limits) {
+    init(_ report: RunReport, decision: RunMachine.Decision?, limits: Limits, advice: LimitAdvice = LimitAdvice()) {
         if report.usage.memoryKills > 0 {
-            self = .memory(report, limits: limits)
+            self = .memory(report, limits: limits, advice)
         } else if let decision, decision.reason == .outputLimit || !report.endedByItself(before: decision.at) {
-            self.init(decision)
+            self.init(decision, advice)
+            if decision.hadGrace { addGrace(report, since: decision.at) }
         } else {
-            self.init(report, limits: limits)
+            self.init(report, limits: limits, advice)
+        }
+    }
+
+    /// Whether the grace was enough: a handler that was cut off looks like one that had done its work.
+    private mutating func addGrace(_ report: RunReport, since signal: UInt64) {
+        let time = Readable.time(milliseconds: signal.milliseconds(until: report.endedAt))
+        switch report.ending {
+        case .exited(let code):
+            self.code = code
+            message += "; it ended \(time) after SIGTERM, with status \(code)"
+        case .signaled(let number):
+            self.signal = number
+            message += "; it ended \(time) after SIGTERM, by signal \(number)"
+        case .killed: message += "; it had not ended \(time) after SIGTERM and was killed"
         }
     }
 
     /// An end that sandboxd decided on.
-    init(_ decision: RunMachine.Decision) {
-        let limit = decision.limit ?? 0
-        let observed = decision.observed ?? 0
-        let message =
-            switch decision.reason {
-            case .wallTimeout: "the command ran for \(observed) ms and its wall-clock limit is \(limit) ms"
-            case .idleTimeout: "the command wrote nothing for \(observed) ms and its idle limit is \(limit) ms"
-            case .cpuTimeout: "the command used \(observed) ms of CPU time and its limit is \(limit) ms"
-            case .outputLimit: "the command wrote at least \(observed) bytes and its output limit is \(limit) bytes"
-            case .cancelled: "the run was cancelled"
-            case .clientGone: "the client's connection ended before the command did"
-            case .exited, .signaled, .memoryLimit, .fileSizeLimit, .denied, .lost: "the run was ended"
-            }
+    init(_ decision: RunMachine.Decision, _ advice: LimitAdvice = LimitAdvice()) {
         self.init(
-            reason: decision.reason, limit: decision.limit, observed: decision.observed, message: message)
+            reason: decision.reason, limit: decision.limit, observed: decision.observed,
+            message: decision.message(advice))
     }
 
-    private static func memory(_ report: RunReport, limits: Limits) -> Outcome {
+    private static func memory(_ report: RunReport, limits: Limits, _ advice: LimitAdvice) -> Outcome {
         let peak = report.usage.memoryPeakBytes
-        let observed = peak.map { ", with a peak of \($0) bytes" } ?? ""
-        let limit = limits.memoryBytes.map { " of \($0) bytes" } ?? ""
+        let observed = peak.map { ", with a peak of \(Readable.bytes($0))" } ?? ""
+        let limit = limits.memoryBytes.map { " of \(Readable.bytes($0))" } ?? ""
         return Outcome(
             reason: .memoryLimit, limit: limits.memoryBytes, observed: peak,
-            message: "the kernel ended a process because the memory limit\(limit) was met\(observed)")
+            message:
+                "the kernel ended a process because the run met its memory limit\(limit)\(observed); all processes "
+                + "of the run were ended: \(advice.raise("memory")) or use less (files in /tmp and in a workspace in memory count)"
+        )
     }
 
-    private init(_ report: RunReport, limits: Limits) {
+    private init(_ report: RunReport, limits: Limits, _ advice: LimitAdvice) {
         switch report.ending {
         case .exited(let code):
             self.init(reason: .exited, code: code, message: "the command exited with status \(code)")
-        case .signaled(Signal.fileSize):
-            let limit = limits.fileSizeBytes.map { " of \($0) bytes" } ?? ""
+        case .signaled(Signal.fileSize) where limits.fileSizeBytes != nil:
+            let limit = limits.fileSizeBytes.map(Readable.bytes) ?? ""
             self.init(
                 reason: .fileSizeLimit, signal: Signal.fileSize, limit: limits.fileSizeBytes,
-                message: "the command wrote a file up to its size limit\(limit)")
-        case .signaled(Signal.cpuTime):
-            let used = report.usage.cpuMilliseconds
-            let limit = limits.cpuMilliseconds.map { " and its limit is \($0) ms" } ?? ""
-            self.init(
-                reason: .cpuTimeout, signal: Signal.cpuTime, limit: limits.cpuMilliseconds, observed: used,
-                message: "the command used \(used.map(String.init) ?? "all") ms of CPU time\(limit)")
+                message:
+                    "the command was ended by SIGXFSZ, the answer to a write beyond the size limit of \(limit): \(advice.raise("file-size")) or "
+                    + "write smaller files")
+        case .signaled(Signal.cpuTime) where report.usage.hasUsed(cpuMilliseconds: limits.cpuMilliseconds):
+            // One process has met its RLIMIT_CPU before sandboxd looked at the tree.
+            let decision = RunMachine.Decision(
+                reason: .cpuTimeout, at: report.endedAt, limit: limits.cpuMilliseconds,
+                observed: report.usage.cpuMilliseconds)
+            self.init(decision, advice)
+            signal = Signal.cpuTime
         case .signaled(let number):
             self.init(reason: .signaled, signal: number, message: "the command was ended by signal \(number)")
         case .killed:
             self.init(reason: .lost, message: "the command was killed from outside the sandbox")
+        }
+    }
+}
+
+extension RunMachine.Decision {
+    /// One sentence: what was observed, what the limit is, and what to do about it.
+    fileprivate func message(_ advice: LimitAdvice) -> String {
+        func time(_ milliseconds: UInt64?) -> String { Readable.time(milliseconds: milliseconds ?? 0) }
+        return switch reason {
+        case .wallTimeout:
+            "the command had not ended after \(time(observed)) and its wall-clock limit is \(time(limit)): "
+                + "\(advice.raise("timeout")) or do less in one run"
+        case .idleTimeout:
+            "the command wrote nothing for \(time(observed)) and its idle limit is \(time(limit)): \(advice.raise("idle")) "
+                + "or let it tell of its progress"
+        case .cpuTimeout:
+            "the command used \(observed.map { time($0) } ?? "all") of CPU time, its children's included, and its limit is "
+                + "\(time(limit)): \(advice.raise("cpu-time")) or compute less"
+        case .outputLimit:
+            "the command wrote more \(output.words) than its limit of \(Readable.bytes(limit ?? 0)): "
+                + "\(advice.raise(output.key)) or write to a file"
+        case .cancelled: "the run was cancelled"
+        case .clientGone: "the client's connection ended before the command did"
+        case .exited, .signaled, .memoryLimit, .fileSizeLimit, .denied, .lost: "the run was ended"
+        }
+    }
+}
+
+extension RunMachine.OutputLimit {
+    fileprivate var words: String {
+        switch self {
+        case .sum: "output"
+        case .stdout: "to standard output"
+        case .stderr: "to standard error"
+        }
+    }
+
+    /// As policies name it, after `limits.`.
+    fileprivate var key: String {
+        switch self {
+        case .sum: "output"
+        case .stdout: "stdout"
+        case .stderr: "stderr"
         }
     }
 }
@@ -91,6 +150,12 @@ extension TreeUsage {
         guard let userMicroseconds, let systemMicroseconds else { return nil }
         return (userMicroseconds &+ systemMicroseconds) / 1000
     }
+
+    /// Where the host does not count it, the limit alone has to do: RLIMIT_CPU is set because of it.
+    fileprivate func hasUsed(cpuMilliseconds limit: UInt64?) -> Bool {
+        guard let limit else { return false }
+        return cpuMilliseconds.map { $0 >= limit } ?? true
+    }
 }
 
 extension Usage {
@@ -106,13 +171,6 @@ extension Usage {
         readBytes = tree.readBytes
         writeBytes = tree.writeBytes
         contextSwitches = tree.contextSwitches
-    }
-}
-
-extension LimitHit {
-    /// Limits that were met without ending the run.
-    static func list(_ usage: TreeUsage, limits: Limits) -> [LimitHit] {
-        guard usage.forksRefused > 0 else { return [] }
-        return [LimitHit(limit: "processes", value: limits.processes ?? 0, count: usage.forksRefused)]
+        throttledMilliseconds = tree.throttledMicroseconds.map { $0 / 1000 }
     }
 }

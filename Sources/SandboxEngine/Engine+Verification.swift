@@ -34,12 +34,15 @@ extension Engine {
                 launch.close()
                 run.handle(.refused(error))
             }
+            if preparesWhileVerifying { launcher.send(.prepare(policy: launch.plan.policy)) }
         }
     }
 
     private func sendNow(_ run: Run, _ launch: HeldLaunch) {
+        // Before: the launcher can have it before this returns.
+        let now = monotonicNanoseconds()
         launcher.send(.launch(launch.plan), descriptors: launch.descriptors)
-        run.wasSent()
+        run.wasSent(at: now)
     }
 
     /// Ends a run's tree; one that the launcher has not been asked for ends here.
@@ -77,8 +80,8 @@ extension LauncherEvent {
     /// The run that it is about.
     var run: UInt64? {
         switch self {
-        case .started(let run, _), .failed(let run, _), .finished(let run, _), .sampled(let run, _): run
-        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed: nil
+        case .started(let run, _, _), .failed(let run, _), .finished(let run, _), .sampled(let run, _): run
+        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool: nil
         }
     }
 }

@@ -1,4 +1,4 @@
-import LaunchPlan
+package import LaunchPlan
 package import LinuxSystem
 package import Logging
 package import NIOCore
@@ -11,6 +11,8 @@ package final class Client {
     let number: UInt32
     var runs = 0
     var hasLeft = false
+    /// Answers that wait for the launcher.
+    var questions = 0
 
     init(number: UInt32, peer: PeerIdentity) {
         self.number = number
@@ -26,8 +28,13 @@ package struct EngineLimits: Sendable {
     /// One user's share of both: the others are served whatever one does.
     package var runsPerUser = 256
     package var connectionsPerUser = 64
+    /// Bytes of output that runs may ask to have kept for its end (`OutputKeep`), and one user's share.
+    package var tailBytes = 256 << 20
+    package var tailBytesPerUser = 64 << 20
     /// How long a policy's probe may take.
     package var probeNanoseconds = ProbeRun.deadline
+    /// How long an answer with what runs use may wait for the launcher: a healthy one needs a millisecond.
+    package var sampleNanoseconds: UInt64 = 5_000_000_000
 
     package init() {}
 }
@@ -38,32 +45,44 @@ package final class Engine {
     package let policies: PolicySet
     let launcher: LauncherLink
     let monitor: ReadinessMonitor
+    /// What the launcher found on the host. Not known before it has said so, which is before there is a client.
+    package var resources: ResourceControl
+    /// Whether a run that waits for its policy's probe has its sandbox made meanwhile. For a daemon that lives for a run or a
+    /// few; one that lives long makes sandboxes ahead of all requests.
+    package var preparesWhileVerifying = false
     let log: Logger
-    private let limits: EngineLimits
+    let limits: EngineLimits
     var runs: [UInt64: Run] = [:]
     /// Runs that wait for their policy's probe.
     var held: [UInt64: HeldLaunch] = [:]
+    /// Questions about runs, policies and the host: 200 at once, and as many each second.
+    var questions = UserQuota(burst: 200, interval: 5_000_000)
     /// Which policies are served, and why the others are not.
     package let verifier: PolicyVerifier
-    private var numbers: [String: UInt64] = [:]
+    var numbers: [String: UInt64] = [:]
+    /// Who waits to hear of the launcher's pool.
+    var inquiry = PoolInquiry()
     private var clients: [UInt32: Client] = [:]
     private var nextRun: UInt64 = 1
     private var nextClient: UInt32 = 1
     private var isDraining = false
     private var compiled: [String: CompiledPolicy] = [:]
 
+    /// Called with what the launcher says of the policies that it was told and of its host.
+    package var onStartUpAnswer: ((LauncherEvent) -> Void)?
     /// Called when the launcher is gone and every run has ended as `lost`.
     package var onLauncherGone: () -> Void = {}
     /// Called when the last run has ended while the engine is draining.
     package var onDrained: () -> Void = {}
 
     package init(
-        loop: any EventLoop, policies: PolicySet, launcher: LauncherLink, limits: EngineLimits = EngineLimits(),
-        log: Logger
+        loop: any EventLoop, policies: PolicySet, launcher: LauncherLink, resources: ResourceControl,
+        limits: EngineLimits = EngineLimits(), log: Logger
     ) throws(SystemError) {
         self.loop = loop
         self.policies = policies
         self.launcher = launcher
+        self.resources = resources
         self.limits = limits
         self.log = log
         monitor = try ReadinessMonitor(loop: loop)
@@ -77,6 +96,9 @@ package final class Engine {
     }
 
     package var runCount: Int { runs.count }
+
+    /// What a run may take of its grace when the service ends.
+    private static let longestGrace = TimeAmount.seconds(2)
 
     // MARK: - Clients
 
@@ -130,28 +152,33 @@ package final class Engine {
     }
 
     /// Checks a request and asks the launcher for it. Every argument is untrusted.
+    ///
+    /// - Parameter readAt: when its frame was read; CLOCK_MONOTONIC, nanoseconds.
     package func start(
-        _ request: RunRequest, channel: UInt32, window: UInt32?, client: Client, owner: any RunOwner
+        _ request: RunRequest, channel: UInt32, window: UInt32?, client: Client, owner: any RunOwner,
+        readAt: UInt64? = nil
     ) throws(ServiceError) -> Started {
-        let arrivedAt = monotonicNanoseconds()
+        let stamps = StartStamps(readAt: readAt, arrivedAt: monotonicNanoseconds())
+        let trace = request.trace ? stamps.trace : nil
         try checkCapacity(client)
         try RequestValidation.check(request)
+        try checkTails(request, client)
         let name = request.policy ?? "default"
-        guard let policy = policies[name], let maximum = compiled[name]?.maximum else {
+        guard let policy = policies[name], let compiled = compiled[name] else {
             throw unknownPolicy(name, for: client)
         }
         let id = runIdentifier()
         // First of all: whoever may not use a policy learns nothing of it.
         if let denial = policy.refusal(client.peer) {
-            return .denied(refused(by: denial, id: id, policy: name, limits: Limits(), client))
+            return .denied(refused(by: denial, id: id, policy: name, limits: Limits(), trace, client))
         }
         if let refusal = verifier.refusal(of: name) { throw refusal }
-        let inForce = try policy.narrowed(by: request.limits)
+        let inForce = try policy.narrowed(by: request.limits, workspaceInMemory: request.workspace == nil)
         var environment: [String]
         switch judge(request, policy) {
         case .success(let allowed): environment = allowed
         case .failure(let refusal):
-            return .denied(refused(by: refusal.denial, id: id, policy: name, limits: inForce, client))
+            return .denied(refused(by: refusal.denial, id: id, policy: name, limits: inForce, trace, client))
         }
         // A terminal that nobody has described would be a dumb one; this is what nearly every emulator understands.
         if request.terminal != nil, !environment.contains(where: { $0.hasPrefix("TERM=") }) {
@@ -161,26 +188,28 @@ package final class Engine {
         let plan = LaunchRequest(
             run: nextRun, policy: name, client: client.number, workspace: request.workspace,
             cwd: request.cwd ?? ".", argv: request.argv, environment: environment,
-            limits: LaunchLimits(inForce, maximum: maximum), terminal: request.terminal != nil)
+            limits: LaunchLimits(inForce, maximum: compiled.maximum), terminal: request.terminal != nil)
         nextRun += 1
         return .running(
-            try launch(plan, request, policy, inForce, id: id, channel, window, client, owner, arrivedAt: arrivedAt))
+            try launch(
+                plan, request, policy, compiled, inForce, id: id, channel, window, client, owner,
+                stamps))
     }
 
     private func refused(
-        by denial: Denial, id: String, policy: String, limits: Limits, _ client: Client
+        by denial: Denial, id: String, policy: String, limits: Limits, _ trace: StartTrace?, _ client: Client
     ) -> RunResult {
         log.info("denied", metadata: ["run": "\(id)", "policy": "\(policy)", "uid": "\(client.peer.uid)"])
         let message = "policy '\(policy)' (\(denial.rule)) refused \(denial.subject.shown)"
         return RunResult(
             id: id, policy: policy, outcome: Outcome(reason: .denied, message: message), limits: limits,
-            denials: [denial])
+            denials: [denial], trace: trace)
     }
 
     private func launch(
-        _ plan: LaunchRequest, _ request: RunRequest, _ policy: Policy, _ inForce: Limits, id: String,
-        _ channel: UInt32,
-        _ window: UInt32?, _ client: Client, _ owner: any RunOwner, arrivedAt: UInt64
+        _ plan: LaunchRequest, _ request: RunRequest, _ policy: Policy, _ compiled: CompiledPolicy,
+        _ inForce: Limits, id: String, _ channel: UInt32, _ window: UInt32?, _ client: Client,
+        _ owner: any RunOwner, _ stamps: StartStamps
     ) throws(ServiceError) -> Run {
         let streams: RunStreams
         let descriptors: [Int32]
@@ -190,10 +219,12 @@ package final class Engine {
             throw ServiceError(.overloaded, "\(error)", category: .temporary, retryAfterMilliseconds: 100)
         }
         let run = Run(
-            id: id, number: plan.run, channel: channel, client: client, plan: plan, policy: policy,
-            limits: inForce, window: window,
-            arrivedAt: arrivedAt, streams: streams, owner: owner, engine: self)
+            id: id, channel: channel, client: client, plan: plan, policy: policy, compiled: compiled,
+            limits: inForce, request: request, window: window, stamps: stamps, streams: streams, owner: owner,
+            engine: self)
         run.onEnd = { [weak self, unowned run] verdict in self?.ended(run, verdict) }
+        run.onTold = { [weak self, unowned run] verdict in self?.record(run, verdict) }
+        run.onStop = { [weak self] in self?.launcher.send(.stop(run: plan.run)) }
         run.onKill = { [weak self] in self?.kill(plan.run) }
         runs[plan.run] = run
         numbers[id] = plan.run
@@ -212,6 +243,21 @@ package final class Engine {
             throw overloaded("runs of one user", limits.runsPerUser)
         }
         guard runs.count < limits.runs, !launcher.isCongested else { throw overloaded("runs", limits.runs) }
+    }
+
+    /// What runs keep of their output for its end is held here: each user has a share of it, as of everything.
+    private func checkTails(_ request: RunRequest, _ client: Client) throws(ServiceError) {
+        guard let keep = request.keep else { return }
+        let user = client.peer.uid
+        var (all, users) = (keep.tailBytes, keep.tailBytes)
+        for run in runs.values where run.output.tailCapacity > 0 {
+            all += run.output.tailCapacity
+            if run.client.peer.uid == user { users += run.output.tailCapacity }
+        }
+        guard users <= limits.tailBytesPerUser else {
+            throw overloaded("bytes of output kept for the end, of one user", limits.tailBytesPerUser)
+        }
+        guard all <= limits.tailBytes else { throw overloaded("bytes of output kept for the end", limits.tailBytes) }
     }
 
     private func overloaded(_ what: String, _ most: Int) -> ServiceError {
@@ -236,37 +282,18 @@ package final class Engine {
         }
     }
 
-    /// The runs that a client may see: its user's, all for root.
-    package func list(for client: Client) -> [RunSummary] {
-        let now = monotonicNanoseconds()
-        return runs.values.filter { isVisible($0, to: client) }
-            .sorted { $0.number < $1.number }
-            .map { run in
-                RunSummary(
-                    id: run.id, policy: run.plan.policy, program: (run.plan.argv.first ?? "").shown,
-                    state: run.machine.name, ageMilliseconds: run.arrivedAt.milliseconds(until: now))
-            }
-    }
-
-    /// Ends a run of the client's user by id. A run of somebody else is as unknown as one that never was.
-    package func kill(id: String, for client: Client) throws(ServiceError) {
-        guard let number = numbers[id], let run = runs[number], isVisible(run, to: client) else {
-            throw ServiceError(.unknownRun, "no run '\(id.shown)'")
-        }
-        run.cancel()
-    }
-
-    private func isVisible(_ run: Run, to client: Client) -> Bool {
-        client.peer.uid == 0 || client.peer.uid == run.client.peer.uid
-    }
-
     // MARK: - The end
 
     /// Takes no more runs and cancels those that are alive; `onDrained` follows.
     package func drain() {
         isDraining = true
         let wasIdle = runs.isEmpty
-        for run in runs.values { run.cancel() }
+        for run in runs.values { run.cancel(now: false, "because sandboxd is stopping") }
+        // Whatever grace their policies give: whoever stops the service gives it a few seconds.
+        loop.assumeIsolated().scheduleTask(in: Self.longestGrace) { [weak self] in
+            guard let self else { return }
+            for run in Array(runs.values) { run.cancel(now: true, "because sandboxd is stopping") }
+        }
         verifier.stop("sandboxd is stopping")
         if wasIdle { onDrained() }
     }
@@ -280,12 +307,14 @@ package final class Engine {
     private func received(_ event: LauncherEvent) {
         if let run = event.run, verifier.handle(event, run: run) { return }
         switch event {
-        case .started(let number, let at): runs[number]?.handle(.started(at: at))
+        case .started(let number, let at, let stamps): runs[number]?.started(at: at, stamps)
         case .failed(let number, let failure): runs[number]?.handle(.launchFailed(failure))
         case .finished(let number, let report): runs[number]?.handle(.exited(report))
         case .sampled(let number, let usage): runs[number]?.handle(.sampled(usage))
+        case .pool(let report): received(report)
         case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed:
-            log.warning("the launcher answered what was not asked")
+            guard let onStartUpAnswer else { return log.warning("the launcher answered what was not asked") }
+            onStartUpAnswer(event)
         }
     }
 
@@ -293,6 +322,7 @@ package final class Engine {
         log.critical("\(reason.shown)")
         isDraining = true
         for run in runs.values { run.handle(.launcherGone) }
+        for body in inquiry.end() { body(nil) }
         verifier.stop(reason)
         onLauncherGone()
     }
@@ -303,6 +333,11 @@ package final class Engine {
         if let launch = held.removeValue(forKey: run.number) { launch.close() }
         run.client.runs -= 1
         dismissIfDone(run.client)
+        // Not before this run's owner has heard of its end, which comes next.
+        if isDraining, runs.isEmpty { loop.assumeIsolated().execute { [weak self] in self?.onDrained() } }
+    }
+
+    private func record(_ run: Run, _ verdict: RunMachine.Verdict) {
         var metadata: Logger.Metadata = [
             "run": "\(run.id)", "policy": "\(run.plan.policy)", "uid": "\(run.client.peer.uid)",
         ]
@@ -315,7 +350,6 @@ package final class Engine {
         case .refused(let error): metadata["reason"] = "\(error.code.rawValue)"
         }
         log.info("ended", metadata: metadata)
-        if isDraining, runs.isEmpty { onDrained() }
     }
 }
 
@@ -326,25 +360,4 @@ private func runIdentifier() -> String {
         let digits = String(generator.next(), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }.joined()
-}
-
-extension LaunchLimits {
-    /// What the launcher applies, out of the limits in force, never above what the policy told it to accept.
-    init(_ limits: Limits, maximum: LaunchLimits) {
-        self.init(
-            memoryBytes: min(limits.memoryBytes ?? maximum.memoryBytes, maximum.memoryBytes),
-            cpuMillicores: maximum.cpuMillicores, processes: maximum.processes, openFiles: maximum.openFiles,
-            fileSizeBytes: min(limits.fileSizeBytes ?? maximum.fileSizeBytes, maximum.fileSizeBytes),
-            cpuSeconds: maximum.cpuSeconds)
-        if let cpus = limits.cpus, cpus.isFinite, cpus > 0 {
-            cpuMillicores = UInt32(max(1, min((cpus * 1000).rounded(), Double(maximum.cpuMillicores))))
-        }
-        if let wanted = limits.processes { processes = UInt32(clamping: min(wanted, UInt64(maximum.processes))) }
-        if let wanted = limits.openFiles { openFiles = UInt32(clamping: min(wanted, UInt64(maximum.openFiles))) }
-        if let milliseconds = limits.cpuMilliseconds {
-            // A backstop per process, one second above what is watched for the whole tree.
-            let seconds = milliseconds / 1000 + (milliseconds % 1000 == 0 ? 1 : 2)
-            cpuSeconds = min(seconds, maximum.cpuSeconds ?? .max)
-        }
-    }
 }

@@ -42,6 +42,14 @@ extension ServiceError {
                 .workspaceDenied,
                 "workspace \(workspace) is a system directory or outside the roots of policy '\(request.policy)'\(failure.reason)"
             )
+        case (.workspaceQuota, _):
+            self = error(
+                .workspaceDenied,
+                "workspace \(workspace) cannot have the size that is promised: it is \(failure.subject.shown)\(failure.reason). Give the directory a project (chattr +P -p NUMBER) with hard limits (setquota -P) on a file system mounted with prjquota, or ask for no workspace directory: one in memory has the size"
+            )
+        case (.cgroup, 0):
+            // The launcher's own words: a rate that this host cannot enforce.
+            self = error(.hostUnsupported, failure.subject.shown)
         case (.commandDirectory, _):
             self = error(.cwdNotFound, "failed to enter \(request.cwd.shown) in the sandbox\(failure.reason)")
         default:
@@ -87,6 +95,7 @@ extension LaunchStage {
         case .attach: "attach the sandbox"
         case .handOver: "hand the run over to the sandbox"
         case .slots: "find a free slot"
+        case .workspaceQuota: "keep the workspace's promised size"
         case .audit: "listen to Landlock's audit messages"
         case .initReceive: "receive the plan in the sandbox"
         case .initMemoryFiles: "forbid executable files in memory"

@@ -17,16 +17,22 @@ final class OutputStream {
         case bytes(Int)
         /// Nobody takes anything now; `resume` is called when that changes.
         case none
-        /// Read and drop.
+        /// Read, and forward nothing of it.
         case discard
     }
 
     /// Bytes in one read. A pipe holds 64 KiB unless its writer has made it larger.
-    private static let chunk = 64 << 10
+    static let chunk = 64 << 10
+    /// Read where nothing seems to be.
+    private static let little = 512
     /// What is smaller is copied, so that a one-byte frame does not keep a whole chunk alive in a queue.
     private static let copied = 16 << 10
     /// Reads in one turn of the loop before others have theirs.
     private static let readsPerTurn = 4
+    /// What the pipe of a stream that fills it may hold.
+    private static let largePipe: Int32 = 256 << 10
+    /// More than the kernel holds for a terminal (TTYB_DEFAULT_MEM_LIMIT is 640 KiB for each direction).
+    private static let terminalBytes = 1 << 20
 
     private let loop: any EventLoop
     private let monitor: ReadinessMonitor
@@ -35,21 +41,26 @@ final class OutputStream {
     private var spare: ByteBuffer?
     private var isWatched = false
     private var isScheduled = false
+    private var isLarge = false
 
-    /// Forwarded bytes.
-    var forwarded: UInt64 = 0
+    /// Some of it could not be read.
     var truncated = false
-    /// Whether all processes are gone: an empty pipe is then an ended one, even if somebody outside holds it.
-    var writersAreGone = false
+    /// After `writersAreGone`: how much more can be theirs.
+    private var bytesLeft: Int?
 
     var demand: () -> Demand = { .none }
     /// Bytes with headroom in front of the reader index.
     var onBytes: (ByteBuffer) -> Void = { _ in }
-    /// So many bytes were read and dropped.
-    var onDiscard: (Int) -> Void = { _ in }
+    /// Bytes that nobody demanded, for as long as the call.
+    var onDiscard: (UnsafeRawBufferPointer) -> Void = { _ in }
     var onEnd: () -> Void = {}
 
+    /// So many bytes wait in a pipe and are demanded.
+    var onOffer: (_ pipe: Int32, _ count: Int) -> OutputOffer = { _, _ in .refused }
+
     var hasEnded: Bool { descriptor < 0 }
+    /// Whether the command has written what nobody has demanded yet.
+    var hasUnread: Bool { !hasEnded && DescriptorIO.isReadable(descriptor) }
 
     init(descriptor: consuming OwnedDescriptor, loop: any EventLoop, monitor: ReadinessMonitor) throws(SystemError) {
         try setNonBlocking(descriptor.number)
@@ -66,9 +77,16 @@ final class OutputStream {
     /// Waits for the first byte without trying to read: the command has just been started.
     func start() { watch() }
 
+    /// All processes of the run are gone: an empty pipe is an ended one, even if somebody outside holds its other end. And
+    /// whoever does must not keep the end from coming by writing on: what the run has written is in the pipe by now.
+    func writersAreGone() {
+        guard !hasEnded, bytesLeft == nil else { return }
+        bytesLeft = DescriptorIO.bytesInPipe(descriptor) ?? Self.terminalBytes
+    }
+
     /// Reads as long as there are bytes and demand.
     func resume() {
-        guard !hasEnded, !isScheduled, !isWatched || writersAreGone else { return }
+        guard !hasEnded, !isScheduled, !isWatched || bytesLeft != nil else { return }
         for _ in 0..<Self.readsPerTurn {
             guard readOnce() else { return }
         }
@@ -91,14 +109,23 @@ final class OutputStream {
     /// Returns whether it is worth trying again at once.
     private func readOnce() -> Bool {
         guard !hasEnded else { return false }
+        if bytesLeft == 0 {
+            end()
+            return false
+        }
         let amount: Int
         let discards: Bool
         switch demand() {
         case .none: return false
-        case .bytes(let bytes): (amount, discards) = (min(bytes, Self.chunk), false)
-        case .discard: (amount, discards) = (Self.chunk, true)
+        case .bytes(let bytes):
+            let most = min(bytes, bytesLeft ?? .max)
+            let waiting = DescriptorIO.bytesInPipe(descriptor)
+            if let waiting, let readsOn = offer(waiting, most) { return readsOn }
+            // Mostly a pipe is found at its end; what has come meanwhile is read the next time.
+            (amount, discards) = (min(most, max(waiting ?? Self.chunk, Self.little), Self.chunk), false)
+        case .discard: (amount, discards) = (min(bytesLeft ?? .max, Self.chunk), true)
         }
-        var buffer = spare ?? ByteBufferAllocator().buffer(capacity: Self.chunk + outputHeadroom)
+        var buffer = spare ?? ByteBufferAllocator().buffer(capacity: amount + outputHeadroom)
         spare = nil
         buffer.clear()
         buffer.moveWriterIndex(to: outputHeadroom)
@@ -111,20 +138,42 @@ final class OutputStream {
         }
         switch outcome {
         case .bytes(let count):
+            bytesLeft = bytesLeft.map { $0 - count }
             if discards {
-                spare = buffer
-                onDiscard(count)
+                buffer.withUnsafeReadableBytes { onDiscard($0) }
+                spare = hasEnded ? nil : buffer
             } else {
                 forward(buffer)
             }
             return true
         case .blocked:
             spare = buffer
-            if writersAreGone { end() } else { watch() }
+            if bytesLeft != nil { end() } else { watch() }
             return false
         case .ended:
             end()
             return false
+        }
+    }
+
+    /// A writer that is faster than this process should not have to wait for it every 64 KiB.
+    private func enlarge() {
+        isLarge = true
+        DescriptorIO.enlargePipe(descriptor, to: Self.largePipe)
+    }
+
+    /// Lets somebody else move what waits in the pipe, where that is worth it. Returns whether to read on; `nil`: it is to be
+    /// read here.
+    private func offer(_ waiting: Int, _ amount: Int) -> Bool? {
+        let count = min(waiting, amount)
+        guard count >= Self.copied else { return nil }
+        if !isLarge, waiting >= Self.chunk { enlarge() }
+        switch onOffer(descriptor, count) {
+        case .notNow: return false
+        case .moved(let count):
+            bytesLeft = bytesLeft.map { $0 - count }
+            return true
+        case .refused: return nil
         }
     }
 

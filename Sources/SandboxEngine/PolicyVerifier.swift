@@ -51,7 +51,7 @@ package final class PolicyVerifier {
     private var queue: [String] = []
     private var names: [UInt64: String] = [:]
     private var nextNumber = PolicyVerifier.firstNumber
-    private var quota = VerificationQuota()
+    private var quota = UserQuota(burst: 5, interval: 1_000_000_000)
     private var isStopped = false
 
     init(
@@ -285,24 +285,5 @@ package final class PolicyVerifier {
             "policy '\(name)' is not served: its probe could not be run: \(entry.verdict.reason ?? "sandboxd is stopping")",
             category: .temporary,
             retryAfterMilliseconds: entry.retryAt > now ? (entry.retryAt - now) / 1_000_000 + 1 : 0)
-    }
-}
-
-/// How often a user may have policies probed anew: five times at once, and once a second after that.
-struct VerificationQuota {
-    private static let burst: UInt64 = 5
-    private static let interval: UInt64 = 1_000_000_000
-    /// When a user's burst is whole again.
-    private var wholeAt: [UInt32: UInt64] = [:]
-
-    /// Milliseconds to wait, or `nil` when it is fine now.
-    mutating func take(_ uid: UInt32, at now: UInt64) -> UInt64? {
-        wholeAt = wholeAt.filter { $0.value > now }
-        let next = max(wholeAt[uid] ?? now, now) + Self.interval
-        guard next <= now + Self.burst * Self.interval else {
-            return (next - now - Self.burst * Self.interval) / 1_000_000 + 1
-        }
-        wholeAt[uid] = next
-        return nil
     }
 }

@@ -69,7 +69,7 @@ final class ProbeRun {
         switch event {
         case .finished(_, let report):
             self.report = report
-            output.writersAreGone = true
+            output.writersAreGone()
             output.resume()
             finishIfDone()
         case .failed(_, let failure):
@@ -79,7 +79,7 @@ final class ProbeRun {
                 terminal: false)
             let error = ServiceError(failure, request: request)
             end(.notRun(error.message, stage: error.stage))
-        case .started, .sampled, .policyReady, .policyRefused, .auditing, .auditRefused, .sealed: break
+        case .started, .sampled, .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool: break
         }
     }
 

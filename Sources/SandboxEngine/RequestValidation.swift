@@ -6,13 +6,15 @@ package import SandboxModel
 package enum RequestValidation {
     /// Longest path that a request may name, with its NUL (PATH_MAX).
     private static let maximumPathBytes = 4096
+    /// Ten a second cost the launcher little; less than one an hour is nobody's live view.
+    private static let usageIntervals: ClosedRange<UInt64> = 100...3_600_000
 
     /// Throws `invalidRequest` or `argumentsTooLong`, naming the part that is wrong and never a variable's value.
     package static func check(_ request: RunRequest) throws(ServiceError) {
         guard let program = request.argv.first else { throw ServiceError(.invalidRequest, "argv is empty") }
         guard !program.isEmpty else { throw ServiceError(.invalidRequest, "the program's name is empty") }
         // By number first: what follows sorts and copies, and the loop serves everybody.
-        try checkCount(request.argv.count + request.environment.count)
+        try RunRequest.checkCount(request.argv.count + request.environment.count)
         for (index, argument) in request.argv.enumerated() {
             try refuseNul(in: argument, "argument \(index)")
         }
@@ -27,21 +29,30 @@ package enum RequestValidation {
             guard !cwd.isEmpty else { throw ServiceError(.invalidRequest, "cwd is empty") }
             guard cwd.utf8.count < maximumPathBytes else { throw ServiceError(.invalidRequest, "cwd is too long") }
         }
+        try checkKeep(request.keep)
+        if let interval = request.usageIntervalMilliseconds, !usageIntervals.contains(interval) {
+            throw ServiceError(
+                .invalidRequest,
+                "usage_interval_ms of \(interval) is not accepted: "
+                    + "\(usageIntervals.lowerBound) to \(usageIntervals.upperBound) are")
+        }
         if let size = request.terminal, size.columns == 0 || size.rows == 0 {
             throw ServiceError(.invalidRequest, "terminal of \(size.columns) columns and \(size.rows) rows")
         }
     }
 
-    private static func checkCount(_ count: Int) throws(ServiceError) {
-        let most = LaunchRequest.maximumStrings
-        guard count <= most else {
-            throw ServiceError(.argumentsTooLong, "\(count) arguments and variables exceed the maximum of \(most)")
+    private static func checkKeep(_ keep: OutputKeep?) throws(ServiceError) {
+        let most = OutputKeep.maximumTailBytes
+        for (name, part) in [("stdout", keep?.stdout), ("stderr", keep?.stderr)] {
+            guard let tail = part?.tailBytes, tail > most else { continue }
+            throw ServiceError(
+                .invalidRequest, "keep.\(name).tail_bytes of \(tail) is not accepted: 0 to \(most) are")
         }
     }
 
     /// The whole of what the command will get, the policy's variables included.
     package static func checkLength(argv: [String], environment: [String]) throws(ServiceError) {
-        try checkCount(argv.count + environment.count)
+        try RunRequest.checkCount(argv.count + environment.count)
         let bytes = (argv + environment).reduce(0) { $0 + $1.utf8.count + 1 }
         guard bytes <= LaunchRequest.maximumStringBytes else {
             let most = LaunchRequest.maximumStringBytes
@@ -104,6 +115,8 @@ package enum RequestValidation {
 extension String {
     /// For messages and logs: short, and without control characters that could forge a line or drive a terminal.
     package var shown: String {
+        // Nearly always: nothing to look up.
+        if utf8.count <= 120, utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) { return self }
         var text = ""
         for scalar in unicodeScalars.prefix(120) {
             switch scalar.properties.generalCategory {

@@ -18,10 +18,26 @@ package protocol RunOwner: AnyObject {
     func runStarted(channel: UInt32)
     /// The buffer has `outputHeadroom` free bytes in front of its reader index.
     func runWrote(channel: UInt32, _ kind: OutputKind, _ bytes: ByteBuffer)
+    /// Moves output out of its pipe itself, if it can do so now, all of it or a beginning. What it leaves alone is read, and
+    /// handed over by `runWrote`.
+    func runOffers(channel: UInt32, _ kind: OutputKind, pipe: Int32, count: Int) -> OutputOffer
+    /// So many bytes of output are not carried: they belong between what came before and what follows.
+    func runOmitted(channel: UInt32, _ kind: OutputKind, bytes: UInt64)
+    /// What the run has used, at the interval that its request asked for. Only while `takesOutput`.
+    func runUsed(channel: UInt32, _ usage: UsageSample)
     /// So many bytes of standard input are no longer held here.
     func runTook(channel: UInt32, inputBytes: Int)
     /// The end, once, after the last output.
     func runEnded(channel: UInt32, _ end: Result<RunResult, ServiceError>)
+}
+
+/// What becomes of output that could be moved out of its pipe without reading it.
+package enum OutputOffer {
+    case moved(Int)
+    /// It is to be read.
+    case refused
+    /// Neither, until `Run.resumeOutput`.
+    case notNow
 }
 
 /// One run: the state machine, its streams and timers, and the client's side of it. Confined to the loop.
@@ -35,69 +51,94 @@ package final class Run {
     let client: Client
     let plan: LaunchRequest
     let policy: Policy
+    let compiled: CompiledPolicy
     let limits: Limits
-    let arrivedAt: UInt64
+    private(set) var stamps: StartStamps
+    private let isTraced: Bool
     private let loop: any EventLoop
     private let launcher: LauncherLink
     private(set) weak var owner: (any RunOwner)?
     /// Called once, with the end, before the owner hears of it: the engine forgets the run.
     var onEnd: (RunMachine.Verdict) -> Void = { _ in }
+    /// Called once, after the owner has heard of it: what nobody waits for.
+    var onTold: (RunMachine.Verdict) -> Void = { _ in }
+    /// Asks the whole tree to end.
+    var onStop: () -> Void = {}
     /// Ends the whole tree, or what has not become one yet.
     var onKill: () -> Void = {}
 
     private(set) var machine: RunMachine
-    private var streams: RunStreams
+    private let stdin: InputStream?
+    private let terminal: OutputStream?
+    let output: RunOutput
     private var timers: [RunMachine.Clock: Scheduled<Void>] = [:]
-    private var sentAt: UInt64 = 0
-    private var startedAt: UInt64?
-    /// Output bytes that the client is ready for; `nil` when its connection's flow control is all there is.
-    private var credit: UInt64?
     private var inputLeft = Run.stdinWindow
-    private var observedOutput: UInt64 = 0
-    private var discards = false
+    /// Bytes that the client may send, and those that are kept here for it.
+    var inputRoom: Int { inputLeft }
+    var storedInputBytes: Int { stdin?.storedBytes ?? 0 }
+    /// What the launcher said last about the tree.
+    private(set) var lastSample: (usage: TreeUsage, at: UInt64)?
+    /// Who cancelled it, or why.
+    private var cancellation: String?
+    /// Called when there is a newer one, or none to come.
+    var sampleWaiters: [() -> Void] = []
 
     init(
-        id: String, number: UInt64, channel: UInt32, client: Client, plan: LaunchRequest, policy: Policy,
-        limits: Limits, window: UInt32?, arrivedAt: UInt64, streams: RunStreams, owner: any RunOwner, engine: Engine
+        id: String, channel: UInt32, client: Client, plan: LaunchRequest, policy: Policy,
+        compiled: CompiledPolicy, limits: Limits, request: RunRequest, window: UInt32?, stamps: StartStamps,
+        streams: RunStreams, owner: any RunOwner,
+        engine: Engine
     ) {
         self.id = id
-        self.number = number
+        number = plan.run
         self.channel = channel
         self.client = client
         self.plan = plan
         self.policy = policy
+        self.compiled = compiled
         self.limits = limits
-        self.arrivedAt = arrivedAt
-        self.streams = streams
+        self.stamps = stamps
+        isTraced = request.trace
         self.owner = owner
         loop = engine.loop
         launcher = engine.launcher
-        credit = window.map(UInt64.init)
-        machine = RunMachine(limits: limits, cpuMillicores: plan.limits.cpuMillicores)
+        stdin = streams.stdin
+        terminal = plan.terminal ? streams.stdout : nil
+        output = RunOutput(streams, limits: limits, keep: request.keep, window: window)
+        machine = RunMachine(
+            limits: limits, cpuMillicores: plan.limits.cpuMillicores,
+            usageInterval: request.usageIntervalMilliseconds, advice: LimitAdvice(policy, inForce: limits))
         connectStreams()
     }
 
     // MARK: - What the client asks
 
-    package func cancel() { handle(.cancel) }
+    /// Ends the run. The command has the grace of its limits, unless `now` or this is the second time.
+    ///
+    /// - Parameter cause: after "the run was cancelled ": "by its client". The first one is told.
+    package func cancel(now: Bool, _ cause: String = "by its client") {
+        cancellation = cancellation ?? cause
+        handle(.cancel(now: now))
+    }
 
     /// The client's connection is gone: nobody takes the rest, and nobody needs it.
     package func abandon() {
         owner = nil
-        streams.close()
+        stdin?.close()
+        output.abandon()
         handle(.clientGone)
     }
 
     package func signal(_ number: Int32) throws(ServiceError) {
         try RequestValidation.checkSignal(number)
         // Before the start there is no process to get it, and a launcher that is behind has no time for it.
-        guard machine.name == "running", !launcher.isCongested else { return }
+        guard machine.isAlive, !launcher.isCongested else { return }
         launcher.send(.signal(run: self.number, signal: number))
     }
 
     package func resize(_ size: TerminalSize) throws(ServiceError) {
         guard plan.terminal else { throw ServiceError(.invalidRequest, "run \(id) has no terminal") }
-        guard let master = streams.stdout?.descriptor, master >= 0 else { return }
+        guard let master = terminal?.descriptor, master >= 0 else { return }
         do throws(SystemError) {
             try Terminal.resize(master, columns: size.columns, rows: size.rows)
         } catch {
@@ -106,54 +147,81 @@ package final class Run {
     }
 
     /// The client is ready for so many bytes more.
-    package func grant(_ bytes: UInt32) {
-        guard let credit else { return }
-        self.credit = min(credit + UInt64(bytes), UInt64(UInt32.max))
-        resumeOutput()
-    }
+    package func grant(_ bytes: UInt32) { output.grant(bytes) }
+
+    /// Reads on, after the owner can take output again.
+    package func resumeOutput() { output.resume() }
 
     /// Bytes for standard input; empty is its end. Returns `false` when the client has sent more than its window.
     package func write(_ bytes: ByteBuffer) -> Bool {
         let count = bytes.readableBytes
         guard count <= inputLeft else { return false }
         guard count > 0 else {
-            streams.stdin?.end()
+            stdin?.end()
             return true
         }
         inputLeft -= count
-        if let stdin = streams.stdin { stdin.write(bytes) } else { took(count) }
+        if let stdin { stdin.write(bytes) } else { took(count) }
         return true
     }
 
-    /// Reads on, after credit came or the owner can take output again.
-    package func resumeOutput() {
-        streams.stdout?.resume()
-        streams.stderr?.resume()
+    /// Moves bytes for standard input out of a socket, and says how many: 0 where they must be read.
+    package func moveInput(from socket: Int32, _ count: Int) -> Int {
+        guard let stdin, inputLeft > 0 else { return 0 }
+        let moved = stdin.move(from: socket, min(count, inputLeft))
+        inputLeft -= moved
+        took(moved)
+        return moved
     }
 
     // MARK: - What happens
 
     /// The launcher has been asked.
-    func wasSent() {
-        sentAt = monotonicNanoseconds()
-        for action in machine.begin(now: sentAt) { perform(action) }
+    func wasSent(at now: UInt64) {
+        stamps.sentAt = now
+        for action in machine.begin(now: now) { perform(action) }
+    }
+
+    /// The command was executed.
+    func started(at: UInt64, _ launcher: LaunchStamps?) {
+        stamps.launcher = launcher
+        handle(.started(at: at))
     }
 
     func handle(_ event: RunMachine.Event) {
-        if case .started(let at) = event { startedAt = at }
+        switch event {
+        case .timer(.idle): if output.hasUnread { handle(.output) }
+        case .started(let at): stamps.startedAt = at
+        case .sampled(let usage): lastSample = (usage, monotonicNanoseconds())
+        case .exited(let report):
+            lastSample = (report.usage, report.endedAt)
+            stamps.launcher = stamps.launcher ?? report.stamps
+            if report.ending != .killed { stamps.startedAt = stamps.startedAt ?? report.startedAt }
+        default: break
+        }
         for action in machine.handle(event, now: monotonicNanoseconds()) { perform(action) }
-        if case .exited = event, machine.isDraining { drain() }
+        switch event {
+        case .sampled: answerSampleWaiters()
+        case .exited:
+            answerSampleWaiters()
+            if machine.isDraining { drain() }
+        default: break
+        }
     }
 
     private func perform(_ action: RunMachine.Action) {
         switch action {
         case .announce:
             owner?.runStarted(channel: channel)
-            streams.stdout?.start()
-            streams.stderr?.start()
+            output.start()
+        case .stop: onStop()
         case .kill: onKill()
         case .sample: launcher.send(.sample(run: number))
+        case .publish:
+            // A client that does not read misses a sample; the next one says more.
+            if let owner, owner.takesOutput { owner.runUsed(channel: channel, usageSample) }
         case .arm(let clock, let at):
+            timers[clock]?.cancel()
             timers[clock] = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(min(at, .max / 4))) {
                 [weak self] in self?.handle(.timer(clock))
             }
@@ -164,16 +232,23 @@ package final class Run {
     private func deliver(_ verdict: RunMachine.Verdict) {
         for timer in timers.values { timer.cancel() }
         timers = [:]
-        streams.close()
+        // Before it lets go of what it has read.
+        let end = end(verdict)
+        stdin?.close()
+        output.close()
         onEnd(verdict)
-        switch verdict {
-        case .ended(let outcome, let report):
-            owner?.runEnded(channel: channel, .success(result(outcome, report)))
-        case .notStarted(let failure):
-            owner?.runEnded(channel: channel, end(failure))
-        case .refused(let error): owner?.runEnded(channel: channel, .failure(error))
-        }
+        answerSampleWaiters()
+        owner?.runEnded(channel: channel, end)
         owner = nil
+        onTold(verdict)
+    }
+
+    private func end(_ verdict: RunMachine.Verdict) -> Result<RunResult, ServiceError> {
+        switch verdict {
+        case .ended(let outcome, let report): .success(result(outcome, report))
+        case .notStarted(let failure): end(failure)
+        case .refused(let error): .failure(error)
+        }
     }
 
     /// A command that the sandbox would not execute was denied; all else that fails before the start is an error.
@@ -187,62 +262,50 @@ package final class Run {
         return .success(
             RunResult(
                 id: id, policy: plan.policy, outcome: Outcome(reason: .denied, message: message), limits: limits,
-                denials: denials))
+                denials: denials, trace: trace))
     }
 
     private func result(_ outcome: Outcome, _ report: RunReport?) -> RunResult {
         var usage = report.map { Usage($0) } ?? Usage()
-        usage.stdoutBytes = streams.stdout?.forwarded ?? 0
-        usage.stderrBytes = streams.stderr?.forwarded ?? 0
-        usage.stdoutTruncated = streams.stdout?.truncated ?? false
-        usage.stderrTruncated = streams.stderr?.truncated ?? false
-        usage.queueMilliseconds = arrivedAt.fractionalMilliseconds(until: sentAt)
-        usage.startMilliseconds = startedAt.map { sentAt.fractionalMilliseconds(until: $0) }
-        let hits = report.map { LimitHit.list($0.usage, limits: limits) } ?? []
+        (usage.stdoutBytes, usage.stdoutTruncated) = output.report(.stdout)
+        (usage.stderrBytes, usage.stderrTruncated) = output.report(.stderr)
+        let sentAt = stamps.sentAt ?? 0
+        usage.queueMilliseconds = stamps.arrivedAt.fractionalMilliseconds(until: sentAt)
+        usage.startMilliseconds = stamps.startedAt.map { sentAt.fractionalMilliseconds(until: $0) }
+        var outcome = outcome
+        let cancelled = "the run was cancelled"
+        if outcome.reason == .cancelled, let cancellation, outcome.message.hasPrefix(cancelled) {
+            outcome.message = "\(cancelled) \(cancellation)" + outcome.message.dropFirst(cancelled.count)
+        }
+        let hits = report.map { LimitHit.list($0, limits: limits, policy: compiled) } ?? []
         return RunResult(
             id: id, policy: plan.policy, outcome: outcome, usage: usage, limits: limits, limitsHit: hits,
-            denials: report?.denials.map(policy.denial) ?? [])
+            denials: report?.denials.map(policy.denial) ?? [], trace: trace)
     }
+
+    private var trace: StartTrace? { isTraced ? stamps.trace : nil }
 
     // MARK: - Streams
 
     private func connectStreams() {
-        streams.stdin?.onTaken = { [weak self] count in self?.took(count) }
-        for (kind, stream) in [(OutputKind.stdout, streams.stdout), (.stderr, streams.stderr)] {
-            guard let stream else { continue }
-            stream.demand = { [weak self] in self?.demand() ?? .none }
-            stream.onBytes = { [weak self, unowned stream] bytes in self?.forward(kind, stream, bytes) }
-            stream.onDiscard = { [unowned stream] _ in stream.truncated = true }
-            stream.onEnd = { [weak self] in self?.streamEnded() }
+        stdin?.onTaken = { [weak self] count in self?.took(count) }
+        output.isOpen = { [weak self] in self?.machine.isStarting == false }
+        output.takesOutput = { [weak self] in self?.owner?.takesOutput ?? false }
+        output.onBytes = { [weak self] kind, bytes in
+            guard let self else { return }
+            owner?.runWrote(channel: channel, kind, bytes)
         }
-    }
-
-    private func demand() -> OutputStream.Demand {
-        // The client hears of the start before it gets output, though the pipes may be faster than the launcher.
-        if machine.name == "starting" { return .none }
-        if discards { return .discard }
-        guard let owner, owner.takesOutput else { return .none }
-        guard let credit else { return .bytes(.max) }
-        return credit == 0 ? .none : .bytes(Int(credit))
-    }
-
-    private func forward(_ kind: OutputKind, _ stream: OutputStream, _ bytes: ByteBuffer) {
-        var bytes = bytes
-        let before = observedOutput
-        observedOutput += UInt64(bytes.readableBytes)
-        handle(.output)
-        let limit = limits.outputBytes ?? .max
-        let overflows = observedOutput > limit
-        if overflows {
-            stream.truncated = true
-            discards = true
-            bytes.moveWriterIndex(to: bytes.readerIndex + Int(limit - min(before, limit)))
+        output.onOffer = { [weak self] kind, pipe, count in
+            guard let self, let owner else { return .refused }
+            return owner.runOffers(channel: channel, kind, pipe: pipe, count: count)
         }
-        let count = UInt64(bytes.readableBytes)
-        if let credit { self.credit = credit - min(credit, count) }
-        stream.forwarded += count
-        if count > 0 { owner?.runWrote(channel: channel, kind, bytes) }
-        if overflows { handle(.outputOverflow(observed: observedOutput)) }
+        output.onOmission = { [weak self] kind, bytes in
+            guard let self else { return }
+            owner?.runOmitted(channel: channel, kind, bytes: bytes)
+        }
+        output.onActivity = { [weak self] in self?.handle(.output) }
+        output.onExcess = { [weak self] limit, observed in self?.handle(.outputOverflow(limit, observed: observed)) }
+        output.onDone = { [weak self] in self?.endIfDrained() }
     }
 
     private func took(_ count: Int) {
@@ -252,17 +315,16 @@ package final class Run {
         owner?.runTook(channel: channel, inputBytes: returned)
     }
 
+    /// The result waits for the last output, and so for a client that takes it: in this and nothing else the time of the
+    /// end is the client's.
     private func drain() {
-        streams.stdin?.close()
-        streams.stdout?.writersAreGone = true
-        streams.stderr?.writersAreGone = true
-        resumeOutput()
-        streamEnded()
+        stdin?.close()
+        output.writersAreGone()
+        endIfDrained()
     }
 
-    private func streamEnded() {
-        guard machine.isDraining, streams.stdout?.hasEnded ?? true, streams.stderr?.hasEnded ?? true else { return }
-        handle(.drained)
+    private func endIfDrained() {
+        if machine.isDraining, output.isDone { handle(.drained) }
     }
 }
 

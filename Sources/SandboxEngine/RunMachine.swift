@@ -1,98 +1,64 @@
-package import LaunchPlan
-package import SandboxModel
+import LaunchPlan
+import SandboxModel
 
 /// The life of one run as a value: events in, actions out. It does no I/O and reads no clock, so every order of
 /// exit, timeout, cancellation, overflow and loss can be tested.
 ///
-/// Exactly one `deliver` comes out of a machine, whatever comes in and in whatever order. Times are CLOCK_MONOTONIC
-/// nanoseconds. The first reason to end a run is the one that counts; `Classification.swift` says when the
-/// command's own ending goes before it.
+/// Exactly one `deliver` comes out of a machine, whatever comes in and in whatever order; at most one `stop` and one
+/// `kill`, never the stop after the kill. Times are CLOCK_MONOTONIC nanoseconds. The first reason to end a run is the one
+/// that counts; `Classification.swift` says when the command's own ending goes before it.
 package struct RunMachine: Sendable {
-    /// Timers that sandboxd watches; the kernel has none for a whole tree.
-    package enum Clock: Sendable, Hashable, CaseIterable {
-        case wall, idle, cpu
-        /// How long the launcher may take to start a run, or to end it.
-        case launcher
-    }
-
     /// Nanoseconds. A start takes milliseconds; a launcher that is silent for so long does not come back, and a client
     /// must not wait for ever.
     package static let launcherPatience: UInt64 = 30_000_000_000
 
-    package enum Event: Sendable, Equatable {
-        case started(at: UInt64)
-        /// The launcher could not start it; nothing of it is left.
-        case launchFailed(LaunchFailure)
-        /// Its policy is not served after all; the launcher has not been asked.
-        case refused(ServiceError)
-        /// The whole tree is gone. Its output may still be in the pipes.
-        case exited(RunReport)
-        /// The command wrote something.
-        case output
-        /// It wrote more than `limits.outputBytes`; `observed` counts the byte that was too much.
-        case outputOverflow(observed: UInt64)
-        /// After `exited`: the last output has been handed to the client.
-        case drained
-        case timer(Clock)
-        case sampled(TreeUsage)
-        case cancel
-        case clientGone
-        case launcherGone
-    }
-
-    package enum Action: Sendable, Equatable {
-        /// Tell the client that the command runs.
-        case announce
-        /// End the whole tree. At most once.
-        case kill
-        /// Ask the launcher what the tree has consumed.
-        case sample
-        case arm(Clock, at: UInt64)
-        /// The end. Nothing comes after it.
-        case deliver(Verdict)
-    }
-
-    package enum Verdict: Sendable, Equatable {
-        case ended(Outcome, RunReport?)
-        case notStarted(LaunchFailure)
-        case refused(ServiceError)
-    }
-
-    /// Why sandboxd ended a run, and when it decided so.
-    package struct Decision: Sendable, Equatable {
-        var reason: Outcome.Reason
-        var at: UInt64
-        var limit: UInt64?
-        var observed: UInt64?
-    }
-
     private enum State: Equatable {
         case starting
         case running(startedAt: UInt64)
-        /// Killed, and waiting for the launcher to say that the tree is gone.
-        case ending(Decision)
-        /// The tree is gone, and its last output is on the way to the client.
+        /// Asked to end, which it may take its grace for: until it has ended, or until the kill.
+        case stopping(Decision, killAt: UInt64)
+        /// Killed, and waiting for the launcher to say that nothing of the tree runs any more.
+        case ending(Decision, patientUntil: UInt64)
+        /// Nothing of the tree runs any more, and its last output is on the way to the client.
         case draining(RunReport, Decision?)
         case finished
     }
 
     private let limits: Limits
     private let cpuMillicores: UInt64
+    private let usageInterval: UInt64?
+    private let advice: LimitAdvice
     private var state = State.starting
     private var lastOutput: UInt64 = 0
     private var clientLeft = false
+    /// A sample has been asked for and has not come.
+    private var isSampling = false
+    private var usageIsDue = false
+    private var nextUsage: UInt64 = 0
 
-    /// `limits` are those in force; `cpuMillicores` is how fast the tree can use CPU time up.
-    package init(limits: Limits, cpuMillicores: UInt32) {
+    /// `limits` are those in force; `cpuMillicores` is how fast the tree can use CPU time up; `usageInterval` how often to
+    /// publish what it uses, in milliseconds.
+    init(limits: Limits, cpuMillicores: UInt32, usageInterval: UInt64? = nil, advice: LimitAdvice = LimitAdvice()) {
+        self.advice = advice
         self.limits = limits
         self.cpuMillicores = UInt64(max(1, cpuMillicores))
+        self.usageInterval = usageInterval
     }
 
     package var isFinished: Bool { state == .finished }
+    package var isStarting: Bool { state == .starting }
 
-    /// Whether the tree is gone, so that an empty pipe is an ended one.
+    /// Whether nothing of the tree runs any more, so that an empty pipe is an ended one.
     package var isDraining: Bool {
         if case .draining = state { true } else { false }
+    }
+
+    /// Whether there is a tree that can be asked something.
+    package var isAlive: Bool {
+        switch state {
+        case .running, .stopping, .ending: true
+        case .starting, .draining, .finished: false
+        }
     }
 
     /// As `RunSummary.state` says it.
@@ -100,6 +66,7 @@ package struct RunMachine: Sendable {
         switch state {
         case .starting: "starting"
         case .running: "running"
+        case .stopping: "stopping"
         case .ending, .draining, .finished: "ending"
         }
     }
@@ -112,12 +79,16 @@ package struct RunMachine: Sendable {
         case .finished: return []
         case .starting: return whileStarting(event, now: now)
         case .running(let startedAt): return whileRunning(event, startedAt: startedAt, now: now)
-        case .ending(let decision): return whileEnding(event, decision: decision)
+        case .stopping(let decision, let killAt):
+            return whileStopping(event, decision: decision, killAt: killAt, now: now)
+        case .ending(let decision, let patientUntil):
+            return whileEnding(event, decision: decision, patientUntil: patientUntil, now: now)
         case .draining(let report, let decision):
             return whileDraining(event, report: report, decision: decision, now: now)
         }
     }
 
+    /// Before the start there is nobody who could hear a signal: whatever ends the run here kills.
     private mutating func whileStarting(_ event: Event, now: UInt64) -> [Action] {
         switch event {
         case .started(let at):
@@ -126,15 +97,21 @@ package struct RunMachine: Sendable {
             return [.announce] + firstTimers(startedAt: at)
         case .launchFailed(let failure): return finish(.notStarted(failure))
         case .refused(let error): return finish(.refused(error))
-        case .exited(let report): return drain(report, decision: nil)
-        case .outputOverflow(let observed): return overflow(observed, now: now)
-        case .cancel: return end(Decision(reason: .cancelled, at: now))
-        case .clientGone: return leave(now: now)
+        case .exited(let report):
+            // Its start was not told apart: it was over before anybody could be told.
+            let announcement: [Action] = report.ending == .killed ? [] : [.announce]
+            return announcement + drain(report, decision: nil)
+        case .outputOverflow(let limit, let observed):
+            return kill(outputDecision(limit, observed, now: now), now: now)
+        case .cancel: return kill(Decision(reason: .cancelled, at: now), now: now)
+        case .clientGone:
+            clientLeft = true
+            return kill(Decision(reason: .clientGone, at: now), now: now)
         case .launcherGone: return lose()
         case .timer(.launcher):
             // It may still start it: then it is killed at once.
             return [.kill] + finish(.notStarted(LaunchFailure(.handOver, errno: 110, "the launcher does not answer")))
-        case .output, .drained, .timer, .sampled: return []
+        case .output, .drained, .timer, .sampleWanted, .sampled: return []
         }
     }
 
@@ -144,29 +121,63 @@ package struct RunMachine: Sendable {
         case .output:
             lastOutput = now
             return []
-        case .outputOverflow(let observed): return overflow(observed, now: now)
+        case .outputOverflow(let limit, let observed):
+            return kill(outputDecision(limit, observed, now: now), now: now)
         case .timer(.wall): return wallTimer(startedAt: startedAt, now: now)
         case .timer(.idle): return idleTimer(now: now)
-        case .timer(.cpu): return [.sample]
-        case .sampled(let usage): return sampled(usage, now: now)
-        case .cancel: return end(Decision(reason: .cancelled, at: now))
-        case .clientGone: return leave(now: now)
+        case .timer(.cpu), .sampleWanted: return sample()
+        case .timer(.usage): return usageTimer(now: now)
+        case .sampled(let usage): return publish(usage) + watchCPU(usage, now: now)
+        case .cancel(let atOnce):
+            let decision = Decision(reason: .cancelled, at: now)
+            return atOnce ? kill(decision, now: now) : stop(decision)
+        case .clientGone:
+            clientLeft = true
+            return stop(Decision(reason: .clientGone, at: now))
         case .launchFailed(let failure): return finish(.notStarted(failure))
         case .launcherGone: return lose()
-        case .started, .refused, .drained, .timer(.launcher): return []
+        case .started, .refused, .drained, .timer(.launcher), .timer(.grace): return []
         }
     }
 
-    private mutating func whileEnding(_ event: Event, decision: Decision) -> [Action] {
+    /// The first decision stays the reason, whatever happens in its grace. A client that leaves does not shorten it: the
+    /// command is still putting its things in order.
+    private mutating func whileStopping(
+        _ event: Event, decision: Decision, killAt: UInt64, now: UInt64
+    ) -> [Action] {
         switch event {
         case .exited(let report): return drain(report, decision: decision)
-        case .launchFailed, .refused: return finish(.ended(Outcome(decision), nil))
+        case .timer(.grace):
+            return now < killAt ? [.arm(.grace, at: killAt)] : kill(decision, now: now)
+        case .outputOverflow, .cancel: return kill(decision, now: now)
+        case .clientGone:
+            clientLeft = true
+            return []
+        case .launchFailed: return finish(.ended(Outcome(decision, advice), nil))
+        case .launcherGone: return lose()
+        case .timer(.usage): return usageTimer(now: now)
+        case .sampleWanted: return sample()
+        case .sampled(let usage): return publish(usage)
+        case .started, .refused, .output, .drained, .timer: return []
+        }
+    }
+
+    private mutating func whileEnding(
+        _ event: Event, decision: Decision, patientUntil: UInt64, now: UInt64
+    ) -> [Action] {
+        switch event {
+        case .exited(let report): return drain(report, decision: decision)
+        case .launchFailed, .refused: return finish(.ended(Outcome(decision, advice), nil))
         case .launcherGone: return lose()
         case .clientGone:
             clientLeft = true
             return []
-        case .timer(.launcher): return finish(.ended(Outcome(decision), nil))
-        case .started, .output, .outputOverflow, .drained, .timer, .sampled, .cancel: return []
+        case .timer(.launcher):
+            // Not the one that was set for the start.
+            return now < patientUntil ? [] : finish(.ended(Outcome(decision, advice), nil))
+        case .sampleWanted: return sample()
+        case .sampled(let usage): return publish(usage)
+        case .started, .output, .outputOverflow, .drained, .timer, .cancel: return []
         }
     }
 
@@ -174,16 +185,22 @@ package struct RunMachine: Sendable {
         _ event: Event, report: RunReport, decision: Decision?, now: UInt64
     ) -> [Action] {
         switch event {
-        case .drained: return finish(.ended(Outcome(report, decision: decision, limits: limits), report))
-        case .outputOverflow(let observed):
+        case .drained:
+            return finish(.ended(Outcome(report, decision: decision, limits: limits, advice: advice), report))
+        case .outputOverflow(let limit, let observed):
             // A command that has written too much has done so, whether or not it was faster than the kill: the same
             // command always gets the same answer.
-            if decision == nil { state = .draining(report, outputDecision(observed, now: now)) }
+            if decision == nil { state = .draining(report, outputDecision(limit, observed, now: now)) }
             return []
+        case .cancel:
+            // Whoever takes no output, or is told to wait no longer, gets the result without the rest.
+            return finish(.ended(Outcome(report, decision: decision, limits: limits, advice: advice), report))
         case .clientGone:
             clientLeft = true
             return drain(report, decision: decision)
-        case .started, .launchFailed, .refused, .exited, .output, .timer, .sampled, .cancel, .launcherGone: return []
+        case .started, .launchFailed, .refused, .exited, .output, .timer, .sampleWanted, .sampled,
+            .launcherGone:
+            return []
         }
     }
 
@@ -194,43 +211,57 @@ package struct RunMachine: Sendable {
         return [.deliver(verdict)]
     }
 
-    private mutating func end(_ decision: Decision) -> [Action] {
-        state = .ending(decision)
-        return [.kill, .arm(.launcher, at: decision.at + Self.launcherPatience)]
+    /// Asks the tree to end where the limits give it a grace, and kills it where they do not.
+    private mutating func stop(_ decision: Decision) -> [Action] {
+        guard let grace = limits.graceMilliseconds, grace > 0 else { return kill(decision, now: decision.at) }
+        let killAt = decision.at.adding(milliseconds: grace)
+        var decision = decision
+        decision.hadGrace = true
+        state = .stopping(decision, killAt: killAt)
+        return [.stop, .arm(.grace, at: killAt)]
     }
 
-    private mutating func leave(now: UInt64) -> [Action] {
-        clientLeft = true
-        return end(Decision(reason: .clientGone, at: now))
+    private mutating func kill(_ decision: Decision, now: UInt64) -> [Action] {
+        let patientUntil = now + Self.launcherPatience
+        state = .ending(decision, patientUntil: patientUntil)
+        return [.kill, .arm(.launcher, at: patientUntil)]
     }
 
     private mutating func lose() -> [Action] {
         finish(.ended(Outcome(reason: .lost, message: "the launcher died; how the command ended is not known"), nil))
     }
 
-    private func outputDecision(_ observed: UInt64, now: UInt64) -> Decision {
-        Decision(reason: .outputLimit, at: now, limit: limits.outputBytes, observed: observed)
-    }
-
-    private mutating func overflow(_ observed: UInt64, now: UInt64) -> [Action] {
-        end(outputDecision(observed, now: now))
+    private func outputDecision(_ limit: OutputLimit, _ observed: UInt64, now: UInt64) -> Decision {
+        let bytes =
+            switch limit {
+            case .sum: limits.outputBytes
+            case .stdout: limits.stdoutBytes
+            case .stderr: limits.stderrBytes
+            }
+        return Decision(reason: .outputLimit, at: now, limit: bytes, observed: observed, output: limit)
     }
 
     /// With nobody left to read the output, the end need not wait for it.
     private mutating func drain(_ report: RunReport, decision: Decision?) -> [Action] {
-        if clientLeft { return finish(.ended(Outcome(report, decision: decision, limits: limits), report)) }
+        if clientLeft {
+            return finish(.ended(Outcome(report, decision: decision, limits: limits, advice: advice), report))
+        }
         state = .draining(report, decision)
         return []
     }
 
     // MARK: - Timers
 
-    private func firstTimers(startedAt: UInt64) -> [Action] {
+    private mutating func firstTimers(startedAt: UInt64) -> [Action] {
         var actions: [Action] = []
         if let wall = limits.wallMilliseconds { actions.append(.arm(.wall, at: startedAt.adding(milliseconds: wall))) }
         if let idle = limits.idleMilliseconds { actions.append(.arm(.idle, at: startedAt.adding(milliseconds: idle))) }
         if let cpu = limits.cpuMilliseconds {
             actions.append(.arm(.cpu, at: startedAt.adding(milliseconds: fastest(cpu))))
+        }
+        if let usageInterval {
+            nextUsage = startedAt.adding(milliseconds: usageInterval)
+            actions.append(.arm(.usage, at: nextUsage))
         }
         return actions
     }
@@ -245,7 +276,7 @@ package struct RunMachine: Sendable {
         guard let limit = limits.wallMilliseconds else { return [] }
         let deadline = startedAt.adding(milliseconds: limit)
         guard now >= deadline else { return [.arm(.wall, at: deadline)] }
-        return end(
+        return stop(
             Decision(reason: .wallTimeout, at: now, limit: limit, observed: startedAt.milliseconds(until: now)))
     }
 
@@ -253,19 +284,44 @@ package struct RunMachine: Sendable {
         guard let limit = limits.idleMilliseconds else { return [] }
         let deadline = lastOutput.adding(milliseconds: limit)
         guard now >= deadline else { return [.arm(.idle, at: deadline)] }
-        return end(
+        return stop(
             Decision(reason: .idleTimeout, at: now, limit: limit, observed: lastOutput.milliseconds(until: now)))
+    }
+
+    // MARK: - Samples
+
+    /// One question at a time: every answer serves the CPU clock, the client's interval and whoever else asked.
+    private mutating func sample() -> [Action] {
+        guard !isSampling else { return [] }
+        isSampling = true
+        return [.sample]
+    }
+
+    /// Intervals are counted from the start, so that they do not drift; those that were missed are not made up for.
+    private mutating func usageTimer(now: UInt64) -> [Action] {
+        guard let usageInterval else { return [] }
+        guard now >= nextUsage else { return [.arm(.usage, at: nextUsage)] }
+        nextUsage = nextUsage.adding(milliseconds: usageInterval)
+        if nextUsage <= now { nextUsage = now.adding(milliseconds: usageInterval) }
+        usageIsDue = true
+        return sample() + [.arm(.usage, at: nextUsage)]
+    }
+
+    private mutating func publish(_ usage: TreeUsage) -> [Action] {
+        isSampling = false
+        defer { usageIsDue = false }
+        return usageIsDue ? [.publish(usage)] : []
     }
 
     /// The next look is when the limit can be reached at the earliest: a busy tree is sampled a few times near its end,
     /// an idle one once per limit.
-    private mutating func sampled(_ usage: TreeUsage, now: UInt64) -> [Action] {
+    private mutating func watchCPU(_ usage: TreeUsage, now: UInt64) -> [Action] {
         guard let limit = limits.cpuMilliseconds,
             let user = usage.userMicroseconds, let system = usage.systemMicroseconds
         else { return [] }
         let used = (user &+ system) / 1000
         guard used < limit else {
-            return end(Decision(reason: .cpuTimeout, at: now, limit: limit, observed: used))
+            return stop(Decision(reason: .cpuTimeout, at: now, limit: limit, observed: used))
         }
         return [.arm(.cpu, at: now.adding(milliseconds: max(10, fastest(limit - used))))]
     }

@@ -15,10 +15,12 @@ public struct RunResult: Codable, Sendable, Equatable {
     /// Limits that the command met without being ended by them.
     public var limitsHit: [LimitHit]
     public var denials: [Denial]
+    /// Where the time of its start went, for a request that asked.
+    public var trace: StartTrace?
 
     public init(
         id: String, policy: String, backend: String = "native", outcome: Outcome, usage: Usage = Usage(),
-        limits: Limits = Limits(), limitsHit: [LimitHit] = [], denials: [Denial] = []
+        limits: Limits = Limits(), limitsHit: [LimitHit] = [], denials: [Denial] = [], trace: StartTrace? = nil
     ) {
         self.id = id
         self.policy = policy
@@ -28,12 +30,13 @@ public struct RunResult: Codable, Sendable, Equatable {
         self.limits = limits
         self.limitsHit = limitsHit
         self.denials = denials
+        self.trace = trace
     }
 
     enum CodingKeys: String, CodingKey {
         case id, policy, backend, outcome, usage, limits
         case limitsHit = "limits_hit"
-        case denials
+        case denials, trace
     }
 }
 
@@ -48,7 +51,8 @@ public struct Outcome: Codable, Sendable, Equatable {
         case wallTimeout = "wall_timeout"
         case cpuTimeout = "cpu_timeout"
         case idleTimeout = "idle_timeout"
-        /// The kernel killed a process of the run because the run's memory limit was met.
+        /// The kernel killed a process of the run because the run's memory limit was met; then all of its processes were
+        /// killed.
         case memoryLimit = "memory_limit"
         case outputLimit = "output_limit"
         /// The command was ended by SIGXFSZ.
@@ -97,12 +101,15 @@ public struct Usage: Codable, Sendable, Equatable {
     /// Bytes that the command's processes read and wrote on block devices (`getrusage(2)` ru_inblock and ru_oublock).
     public var readBytes: UInt64?
     public var writeBytes: UInt64?
+    /// What the command wrote, carried or not, as far as it was read.
     public var stdoutBytes: UInt64?
     public var stderrBytes: UInt64?
-    /// Whether output was cut: the command wrote more than the result or the stream carried.
+    /// Whether output was cut: the command wrote more than was carried.
     public var stdoutTruncated: Bool?
     public var stderrTruncated: Bool?
     public var contextSwitches: UInt64?
+    /// How long the tree had to wait because it had used up its share of CPU time (`cpus`).
+    public var throttledMilliseconds: UInt64?
     /// From the request's arrival until the launcher was asked.
     public var queueMilliseconds: Double?
     /// From there until the command was executed.
@@ -123,6 +130,7 @@ public struct Usage: Codable, Sendable, Equatable {
         case stdoutTruncated = "stdout_truncated"
         case stderrTruncated = "stderr_truncated"
         case contextSwitches = "context_switches"
+        case throttledMilliseconds = "throttled_ms"
         case queueMilliseconds = "queue_ms"
         case startMilliseconds = "start_ms"
     }
@@ -133,10 +141,10 @@ public struct LimitHit: Codable, Sendable, Equatable {
     /// The limit's name as in policies, "processes".
     public var limit: String
     public var value: UInt64
-    /// How often it was met.
-    public var count: UInt64
+    /// How often it was met; absent for a file system, which had no room left when the command ended.
+    public var count: UInt64?
 
-    public init(limit: String, value: UInt64, count: UInt64) {
+    public init(limit: String, value: UInt64, count: UInt64? = nil) {
         self.limit = limit
         self.value = value
         self.count = count

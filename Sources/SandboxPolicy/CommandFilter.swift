@@ -45,40 +45,12 @@ struct CommandJudge {
 
     let policy: Policy
     let scan: CommandScan
-    private let rules: [CommandRule]
-    /// Rules by the program that they name, the others apart: a script of thousands of commands meets few of them.
-    private var named: [String: [Int]] = [:]
-    private var others: [Int] = []
-
-    init(policy: Policy, scan: CommandScan) {
-        self.policy = policy
-        self.scan = scan
-        rules = policy.rules(.deny) ?? []
-        guard scan.commands.count > 4 else {
-            others = Array(rules.indices)
-            return
-        }
-        for (index, rule) in rules.enumerated() {
-            let pattern = rule.program.pattern
-            if rule.check == nil, rule.program.isLiteral, !pattern.hasPrefix("/") {
-                named[pattern, default: []].append(index)
-            } else {
-                others.append(index)
-            }
-        }
-    }
-
-    /// The rules that may say something about a command, in their order.
-    private func candidates(_ command: FoundCommand) -> [Int] {
-        guard let name = command.name else { return Array(rules.indices) }
-        guard let own = named[name] else { return others }
-        return (own + others).sorted()
-    }
+    private var rules: [CommandRule] { policy.denied.rules }
 
     /// The first command that a rule denies.
     func denied() -> Answer? {
         for command in scan.commands {
-            for index in candidates(command) {
+            for index in policy.denied.candidates(command) {
                 let rule = rules[index]
                 let match = rule.check.map { scan.matches($0, command) } ?? rule.denies(command.words)
                 guard match == .yes else { continue }
@@ -96,7 +68,7 @@ struct CommandJudge {
     func doubt() -> (reason: String, subject: String)? {
         for doubt in scan.doubts { return (doubt.reason, doubt.subject) }
         for command in scan.commands {
-            for index in candidates(command) {
+            for index in policy.denied.candidates(command) {
                 let rule = rules[index]
                 let match = rule.check.map { scan.matches($0, command) } ?? rule.denies(command.words)
                 guard match == .maybe else { continue }

@@ -16,7 +16,7 @@ enum Digest {
     /// Whether a value is what holds without it: writing `network: none` down does not make another policy.
     private static func saysNothing(_ setting: Setting, of key: PolicyKey) -> Bool {
         switch setting {
-        case .amount: false
+        case .amount(let amount): amount == key.amountWhenAbsent
         case .word(let word): word == "none" || word == "native" || (key == .undecided && word == "deny")
         case .flag(let flag): !flag
         // Without these keys more is allowed than with an empty list.

@@ -7,8 +7,10 @@ enum Narrowing {
     static func problem(_ key: PolicyKey, child: Setting, parent: Setting?) -> String? {
         switch (child, key) {
         case (.amount(let amount), _):
-            // No parent's amount: the parent has no such limit (cpu-time, idle), and any limit is narrower.
-            guard case .amount(let most)? = parent, amount > most else { return nil }
+            var most = key.amountWhenAbsent
+            if case .amount(let parentAmount)? = parent { most = parentAmount }
+            // No amount holds: the parent has no such limit (cpu-time, stdout), and any is narrower.
+            guard let most, amount > most else { return nil }
             return "\(key.describe(amount)) is more than \(key.describe(most))"
         case (.word(let word), _):
             guard case .word(let words) = key.kind else { return nil }
@@ -53,8 +55,9 @@ enum Narrowing {
             return items.first { !parent.contains($0) }.map { "'\($0)' is added" }
         case .syscallsAllow, .syscallsDeny:
             return nil
-        case .backend, .tmp, .shm, .mode, .execute, .allow, .deny, .undecided, .writeExecuteMemory, .set, .network,
-            .memory, .cpus, .processes, .openFiles, .fileSize, .output, .timeout, .cpuTime, .idle:
+        case .backend, .tmp, .shm, .mode, .workspaceSize, .workspaceInodes, .execute, .allow, .deny, .undecided,
+            .writeExecuteMemory, .set, .network, .memory, .swap, .cpus, .processes, .openFiles, .fileSize, .output,
+            .stdout, .stderr, .timeout, .cpuTime, .idle, .grace, .readRate, .writeRate:
             return items.first { !parent.contains($0) }.map { "'\($0)' is added" }
         }
     }

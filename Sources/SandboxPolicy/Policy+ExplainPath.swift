@@ -1,3 +1,5 @@
+import SandboxModel
+
 /// What the launcher puts into every sandbox, whatever the policy says.
 private enum Provided {
     static let workspace = ["/sandbox/workspace", "/workspace"]
@@ -72,10 +74,21 @@ extension Policy {
         }
         switch access {
         case .read: return allowance(shown, access, place(.mode), "it is the workspace")
-        case .write where mode == "write": return allowance(shown, access, place(.mode), "it is the workspace")
+        case .write where mode == "write":
+            return allowance(shown, access, place(.mode), "it is the workspace" + workspaceBound)
         case .write: return refusal(shown, access, place(.mode), "the workspace is read-only; write below /tmp")
         case .execute: return explainExecution(shown)
         }
+    }
+
+    /// ", 4 MiB and 1000 files at most", and what keeps a directory of the host to that.
+    private var workspaceBound: String {
+        let bounds = [
+            amount(.workspaceSize).map(ByteCount.describe), amount(.workspaceInodes).map { "\($0) files" },
+        ].compactMap { $0 }
+        if bounds.isEmpty { return "" }
+        let quota = strings(.roots).isEmpty ? "" : "; a directory of the host needs a project quota of at most this"
+        return ", \(bounds.joined(separator: " and ")) at most\(quota)"
     }
 
     private func explainWritten(_ path: String, _ access: PathAccess) -> Explanation {

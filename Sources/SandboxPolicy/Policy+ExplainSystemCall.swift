@@ -1,3 +1,4 @@
+import Glibc
 import SeccompFilter
 
 extension Policy {
@@ -33,8 +34,12 @@ extension Policy {
             return "\(name)\(of) is allowed under a condition (\(source)): \(decision.condition ?? "")"
         case .refused: return "\(name)\(of) fails with EPERM (\(source))"
         case .missing:
-            return "\(name)\(of) fails with ENOSYS, as on a kernel that does not have it (\(source)): programs then "
-                + "take an older call"
+            let isMissing = SystemCallCatalog.answer(toMissing: name) == ENOSYS
+            return isMissing
+                ? "\(name)\(of) fails with ENOSYS, as on a kernel that does not have it (\(source)): programs then "
+                    + "take an older call"
+                : "\(name)\(of) fails with EINVAL, as for files that it cannot be used with (\(source)): programs then "
+                    + "read and write"
         case .neverAllowed: return "\(name) fails with EPERM, and no policy can allow it\(what)"
         }
     }

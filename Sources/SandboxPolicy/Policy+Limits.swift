@@ -1,51 +1,78 @@
+import LaunchPlan
 package import SandboxModel
 
 extension Policy {
     /// The limits of a run: the policy's, with the request's where those are narrower.
     ///
-    /// - Throws: `.limitNotAllowed` for a zero, a value that is no number and one that is wider than the policy's.
-    package func narrowed(by request: Limits) throws(ServiceError) -> Limits {
+    /// - Parameter workspaceInMemory: whether the run has no directory of the host as its workspace. The one in memory that
+    ///   it gets is never without a size, and without one of its own is as large as the policy's `/tmp`.
+    /// - Throws: `.limitNotAllowed` for a value below what the policy's key accepts, one that is wider than the policy's and
+    ///   one that is no number, with the range that is allowed and the line that sets its end.
+    package func narrowed(by request: Limits, workspaceInMemory: Bool = true) throws(ServiceError) -> Limits {
         var narrowed = limits
-        narrowed.memoryBytes = try narrow(.memory, request.memoryBytes)
-        narrowed.cpus = try narrowCores(request.cpus)
-        narrowed.processes = try narrow(.processes, request.processes)
-        narrowed.openFiles = try narrow(.openFiles, request.openFiles)
-        narrowed.fileSizeBytes = try narrow(.fileSize, request.fileSizeBytes)
-        narrowed.outputBytes = try narrow(.output, request.outputBytes)
-        narrowed.wallMilliseconds = try narrow(.timeout, request.wallMilliseconds)
-        narrowed.cpuMilliseconds = try narrow(.cpuTime, request.cpuMilliseconds)
-        narrowed.idleMilliseconds = try narrow(.idle, request.idleMilliseconds)
+        if workspaceInMemory { narrowed.workspaceBytes = narrowed.workspaceBytes ?? limits.tmpBytes }
+        for limit in RequestLimit.allCases {
+            guard let field = limit.field else { continue }
+            guard let asked = request[keyPath: field] else { continue }
+            var bound = bound(of: limit, workspaceInMemory: workspaceInMemory)
+            if limit == .workspaceInodes, workspaceInMemory, bound.key == nil {
+                // As many as the launcher gives one of this size; its size comes before it in the list of limits.
+                bound.most = MemoryFiles.inodes(ofBytes: narrowed.workspaceBytes ?? 0)
+            }
+            guard let accepted = limit.key.accepted, accepted.contains(asked), asked <= bound.most else {
+                throw notAllowed(limit, limit.key.notation(asked), bound)
+            }
+            narrowed[keyPath: field] = asked
+        }
+        guard let cores = request.cpus else { return narrowed }
+        let bound = bound(of: .cpus)
+        // Written so that "not a number" fails.
+        guard cores >= 0.001, cores <= Double(bound.most) / 1000 else {
+            throw notAllowed(.cpus, Self.describe(cores: cores), bound)
+        }
+        narrowed.cpus = cores
         return narrowed
     }
 
-    private func narrow(_ key: PolicyKey, _ asked: UInt64?) throws(ServiceError) -> UInt64? {
-        let own = amount(key)
-        guard let asked else { return own }
-        // Without a limit of the policy only times remain, and they must not overflow a clock.
-        let most = own ?? TimeSpan.accepted.upperBound
-        if asked == 0 { throw notAllowed("limit \(key.name) of 0 is not allowed: it must be at least 1") }
-        guard asked <= most else {
-            throw wider(key, key.describe(asked), own.map(key.describe) ?? TimeSpan.describe(most))
-        }
-        return asked
+    /// The most that a request may ask for, and the key that says so; no key where no policy could allow more.
+    private struct Bound {
+        var most: UInt64
+        var key: PolicyKey?
     }
 
-    private func narrowCores(_ asked: Double?) throws(ServiceError) -> Double? {
-        guard let asked, let most = limits.cpus else { return limits.cpus }
-        // Also false for "not a number".
-        guard asked.isFinite, asked >= 0.001 else {
-            throw notAllowed("limit cpus of \(asked) is not allowed: it must be at least 0.001")
-        }
-        guard asked <= most else {
-            let shown = asked <= 1024 ? CoreCount.describe(millicores: UInt64((asked * 1000).rounded(.up))) : "\(asked)"
-            throw wider(.cpus, shown, CoreCount.describe(millicores: amount(.cpus) ?? 0))
-        }
-        return asked
+    private func bound(of limit: RequestLimit, workspaceInMemory: Bool = false) -> Bound {
+        if let own = amount(limit.key) ?? limit.key.amountWhenAbsent { return Bound(most: own, key: limit.key) }
+        // What holds in place of a limit that the policy does not set.
+        let other: PolicyKey? =
+            switch limit {
+            case .stdout, .stderr: .output
+            case .workspaceSize where workspaceInMemory: .tmp
+            default: nil
+            }
+        if let other, let most = amount(other) { return Bound(most: most, key: other) }
+        return Bound(most: limit.key.accepted?.upperBound ?? 0, key: nil)
     }
 
-    private func wider(_ key: PolicyKey, _ asked: String, _ most: String) -> ServiceError {
-        notAllowed("limit \(key.name) of \(asked) is wider than policy \(name)'s \(most) (\(place(key)))")
+    /// "limit memory of 0B is not allowed: 1MiB to policy python's 512MiB (python.yaml:30)". Amounts are written so that they
+    /// can be asked for as they stand.
+    private func notAllowed(_ limit: RequestLimit, _ asked: String, _ bound: Bound) -> ServiceError {
+        let key = limit.key
+        let least = key.accepted?.lowerBound ?? 0
+        let allowed =
+            switch bound.key {
+            case nil: "\(key.notation(least)) to \(key.notation(bound.most))"
+            case let other? where settings[other] == nil:
+                "policy \(name) sets no '\(other.rawValue)', which means \(key.notation(bound.most))"
+            case let other?:
+                "\(key.notation(least)) to policy \(name)'s \(other == key ? "" : "\(other.name) of ")"
+                    + "\(key.notation(bound.most)) (\(place(other)))"
+            }
+        return ServiceError(.limitNotAllowed, "limit \(limit.name) of \(asked) is not allowed: \(allowed)")
     }
 
-    private func notAllowed(_ message: String) -> ServiceError { ServiceError(.limitNotAllowed, message) }
+    /// Rounded up to what is above the limit by the least that can be written, so that it is not shown as the limit itself.
+    private static func describe(cores: Double) -> String {
+        guard cores >= 0.001, cores <= 1024 else { return "\(cores)" }
+        return CoreCount.describe(millicores: UInt64((cores * 1000).rounded(.up)))
+    }
 }

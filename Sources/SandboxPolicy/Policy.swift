@@ -8,7 +8,8 @@ import SeccompFilter
 package struct Policy: Sendable {
     package let name: String
     package let description: String
-    /// Complete, but for `cpuMilliseconds` and `idleMilliseconds`, which a policy may leave open.
+    /// Complete, but for what a policy may leave open: `cpu-time`, `idle`, `stdout`, `stderr`, the rates, and size and
+    /// inodes of the workspace.
     package let limits: Limits
     /// Equal for equal effective content, whatever the files' names, comments and layout: FNV-1a, 64 bits, in hex.
     ///
@@ -18,6 +19,8 @@ package struct Policy: Sendable {
     package let origin: PolicyOrigin
     let file: String
     let settings: [PolicyKey: Located<Setting>]
+    /// The rules of `commands.deny`.
+    let denied: CommandRuleIndex
     /// Who may use it; `nil`: everybody who may connect.
     var tenants: Tenants?
 
@@ -29,6 +32,11 @@ package struct Policy: Sendable {
         var settings = merged.settings
         Self.dropUselessHides(&settings)
         self.settings = settings
+        if case .rules(let rules)? = settings[.deny]?.value {
+            denied = CommandRuleIndex(rules)
+        } else {
+            denied = CommandRuleIndex([])
+        }
         limits = Self.limits(settings)
         tenants = Self.tenants(settings)
         digest = Digest.hex(of: settings)
@@ -46,10 +54,12 @@ package struct Policy: Sendable {
         func amount(_ key: PolicyKey) -> UInt64? {
             if case .amount(let amount)? = settings[key]?.value { amount } else { nil }
         }
-        return Limits(
-            memoryBytes: amount(.memory), cpus: amount(.cpus).map { Double($0) / 1000 }, processes: amount(.processes),
-            openFiles: amount(.openFiles), fileSizeBytes: amount(.fileSize), outputBytes: amount(.output),
-            wallMilliseconds: amount(.timeout), cpuMilliseconds: amount(.cpuTime), idleMilliseconds: amount(.idle))
+        var limits = Limits(cpus: amount(.cpus).map { Double($0) / 1000 })
+        for limit in RequestLimit.allCases {
+            guard let field = limit.field else { continue }
+            limits[keyPath: field] = amount(limit.key) ?? limit.key.amountWhenAbsent
+        }
+        return limits
     }
 
     /// Where a key ("limits.memory", "network") or a variable ("environment.set.PATH") got its value; `nil` where no
@@ -68,11 +78,13 @@ package struct Policy: Sendable {
     package func compiled() -> CompiledPolicy {
         let modes: [String: CompiledPolicy.WorkspaceMode] = ["none": .none, "read": .read, "write": .write]
         // A zero below cannot happen in a policy that was resolved; where it does, the launcher refuses every run.
-        // RLIMIT_CPU is a backstop per process, above what the daemon watches for the whole tree: it must not be first.
         let maximum = LaunchLimits(
             memoryBytes: amount(.memory) ?? 0, cpuMillicores: UInt32(clamping: amount(.cpus) ?? 0),
             processes: UInt32(clamping: amount(.processes) ?? 0), openFiles: UInt32(clamping: amount(.openFiles) ?? 0),
-            fileSizeBytes: amount(.fileSize) ?? 0, cpuSeconds: amount(.cpuTime).map { $0 / 1000 + 2 })
+            fileSizeBytes: amount(.fileSize) ?? 0, cpuSeconds: cpuSeconds, swapBytes: amount(.swap) ?? 0,
+            tmpBytes: amount(.tmp) ?? 0, workspaceBytes: amount(.workspaceSize),
+            workspaceInodes: amount(.workspaceInodes), readBytesPerSecond: amount(.readRate),
+            writeBytesPerSecond: amount(.writeRate))
         let calls = SystemCallCatalog.expand(allow: strings(.syscallsAllow), deny: strings(.syscallsDeny))
         return CompiledPolicy(
             name: name, readPaths: strings(.read), hidePaths: strings(.hide), tmpBytes: amount(.tmp) ?? 0,
@@ -83,6 +95,14 @@ package struct Policy: Sendable {
             writeExecuteMemory: settings[.writeExecuteMemory]?.value == .flag(true),
             loopback: word(.network) == "loopback", syscallsAllowed: calls.allow, syscallsDenied: calls.deny,
             maximum: maximum)
+    }
+
+    /// RLIMIT_CPU is a backstop per process, above what the daemon watches for the whole tree: it must not be first, also
+    /// not while a run that has used up its time has its grace to end.
+    private var cpuSeconds: UInt64? {
+        guard let time = amount(.cpuTime) else { return nil }
+        let inGrace = (amount(.grace) ?? 0) * (amount(.cpus) ?? 0) / 1000
+        return (time + inGrace) / 1000 + 2
     }
 }
 

@@ -1,3 +1,5 @@
+import SandboxModel
+
 /// Where a policy comes from.
 package enum PolicyOrigin: Sendable, Hashable, CustomStringConvertible {
     case builtIn
@@ -36,14 +38,10 @@ package struct PolicyInput: Sendable {
     }
 
     /// A policy is called as its file is, without the ending.
-    package static func name(ofFile path: String) -> String {
-        let base = path.split(separator: "/").last.map(String.init) ?? path
-        for ending in endings where base.hasSuffix(ending) { return String(base.dropLast(ending.count)) }
-        return base
-    }
+    package static func name(ofFile path: String) -> String { PolicyFileName.policy(of: path) }
 
     /// Endings of policy files.
-    package static let endings = [".yaml", ".yml"]
+    package static let endings = PolicyFileName.endings
 
     /// Whether a directory's entry is a policy file.
     package static func isPolicyFile(_ entry: String) -> Bool {

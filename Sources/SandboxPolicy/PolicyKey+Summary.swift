@@ -10,6 +10,10 @@ extension PolicyKey {
         case .roots:
             "Where a workspace must lie: absolute paths, or ~ for the caller's home. Empty: none may be asked for."
         case .mode: "What a run may do with its workspace."
+        case .workspaceSize:
+            "Size of the workspace. Of a directory of the host it is promised by a project quota of its file system, or the "
+                + "run fails. Absent: one in memory is as large as /tmp."
+        case .workspaceInodes: "How many files the workspace may have, itself included; promised as its size is."
         case .execute: "Whether what the command writes can be executed: the workspace, /tmp and /dev/shm."
         case .allow: "Rules of which one must match. Absent: everything that is not denied. Empty: nothing."
         case .deny: "Rules that refuse a command. They win over `allow`, and add to those of the parent."
@@ -28,14 +32,21 @@ extension PolicyKey {
         case .syscallsAllow: "System calls, or named groups of them, that the base list refuses."
         case .syscallsDeny: "System calls, or named groups of them, that the base list allows."
         case .memory: "Memory of the whole process tree, files in memory included."
+        case .swap: "Swap beside limits.memory. Absent: none."
         case .cpus: "Cores' worth of CPU time per second."
         case .processes: "Processes and threads at once."
         case .openFiles: "Descriptors per process."
         case .fileSize: "Largest file that can be written."
         case .output: "Standard output and standard error together."
+        case .stdout: "Standard output alone."
+        case .stderr: "Standard error alone."
         case .timeout: "Wall-clock time."
         case .cpuTime: "CPU time of the process tree."
         case .idle: "Time without output."
+        case .grace:
+            "Time between the signal that asks a run to end (SIGTERM) and the kill. Absent: no such signal, the kill at once."
+        case .readRate: "Bytes per second from disks."
+        case .writeRate: "Bytes per second to disks."
         case .tenantUsers: "Users who may use this policy, by name or number. An empty list is nobody."
         case .tenantGroups: "Groups whose members may use this policy, by name or number."
         }

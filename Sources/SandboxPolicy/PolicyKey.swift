@@ -1,3 +1,5 @@
+import SandboxModel
+
 /// Every key that says what a policy allows, by its path in the file.
 ///
 /// `version`, `description`, `extends` and `final` are not here: they are about the file.
@@ -9,6 +11,8 @@ enum PolicyKey: String, CaseIterable, Sendable {
     case shm = "filesystem.shm"
     case roots = "workspace.roots"
     case mode = "workspace.mode"
+    case workspaceSize = "workspace.size"
+    case workspaceInodes = "workspace.inodes"
     case execute = "workspace.execute"
     case allow = "commands.allow"
     case deny = "commands.deny"
@@ -22,23 +26,26 @@ enum PolicyKey: String, CaseIterable, Sendable {
     case syscallsAllow = "syscalls.allow"
     case syscallsDeny = "syscalls.deny"
     case memory = "limits.memory"
+    case swap = "limits.swap"
     case cpus = "limits.cpus"
     case processes = "limits.processes"
     case openFiles = "limits.open-files"
     case fileSize = "limits.file-size"
     case output = "limits.output"
+    case stdout = "limits.stdout"
+    case stderr = "limits.stderr"
     case timeout = "limits.timeout"
     case cpuTime = "limits.cpu-time"
     case idle = "limits.idle"
+    case grace = "limits.grace"
+    case readRate = "limits.read-rate"
+    case writeRate = "limits.write-rate"
     case tenantUsers = "tenants.users"
     case tenantGroups = "tenants.groups"
 
     /// What stands behind the key.
     enum Kind: Sendable {
-        case bytes(least: UInt64)
-        case duration
-        case count(ClosedRange<UInt64>)
-        case cores
+        case amount(AmountKind)
         case readPaths, hidePaths, roots
         /// Programs, and with a slash at the end directories of them.
         case programs
@@ -58,8 +65,9 @@ enum PolicyKey: String, CaseIterable, Sendable {
         case .backend: .word(["native"])
         case .read: .readPaths
         case .hide: .hidePaths
-        // A tmpfs of size 0 has no bound, so there is no way to write 0 here.
-        case .tmp, .shm: .bytes(least: 4096)
+        case .tmp, .shm: .amount(RequestLimit.tmp.kind)
+        case .workspaceSize: .amount(RequestLimit.workspaceSize.kind)
+        case .workspaceInodes: .amount(RequestLimit.workspaceInodes.kind)
         case .roots: .roots
         case .mode: .word(["none", "read", "write"])
         case .execute, .writeExecuteMemory: .flag
@@ -71,15 +79,40 @@ enum PolicyKey: String, CaseIterable, Sendable {
         case .set: .variables
         case .network: .word(["none", "loopback"])
         case .syscallsAllow, .syscallsDeny: .syscalls
-        case .memory: .bytes(least: 1 << 20)
-        case .cpus: .cores
-        case .processes: .count(1...4_194_304)
-        case .openFiles: .count(8...1_048_576)
-        case .fileSize, .output: .bytes(least: 1)
-        case .timeout, .cpuTime, .idle: .duration
+        case .memory: .amount(RequestLimit.memory.kind)
+        case .swap: .amount(RequestLimit.swap.kind)
+        case .cpus: .amount(RequestLimit.cpus.kind)
+        case .processes: .amount(RequestLimit.processes.kind)
+        case .openFiles: .amount(RequestLimit.openFiles.kind)
+        case .fileSize: .amount(RequestLimit.fileSize.kind)
+        case .output: .amount(RequestLimit.output.kind)
+        case .stdout: .amount(RequestLimit.stdout.kind)
+        case .stderr: .amount(RequestLimit.stderr.kind)
+        case .timeout: .amount(RequestLimit.timeout.kind)
+        case .cpuTime: .amount(RequestLimit.cpuTime.kind)
+        case .idle: .amount(RequestLimit.idle.kind)
+        case .grace: .amount(RequestLimit.grace.kind)
+        case .readRate: .amount(RequestLimit.readRate.kind)
+        case .writeRate: .amount(RequestLimit.writeRate.kind)
         case .tenantUsers, .tenantGroups: .accounts
         }
     }
+
+    /// The amount that holds where no file gives one; `nil`: there is no such limit then.
+    var amountWhenAbsent: UInt64? {
+        switch self {
+        case .swap, .grace: 0
+        default: nil
+        }
+    }
+
+    /// What a value of the key counts; `nil` where it is not one number.
+    var amountKind: AmountKind? {
+        if case .amount(let kind) = kind { kind } else { nil }
+    }
+
+    /// Whether a value of the key is one number.
+    var isAmount: Bool { amountKind != nil }
 
     /// "limits" of "limits.memory"; the key itself at the top level.
     var section: String { String(rawValue.prefix { $0 != "." }) }
@@ -93,9 +126,9 @@ enum PolicyKey: String, CaseIterable, Sendable {
         return sections
     }()
 
-    static func keys(of section: String) -> [PolicyKey] {
-        allCases.filter { !$0.isTopLevel && $0.section == section }
-    }
+    private static let bySection = Dictionary(grouping: allCases.filter { !$0.isTopLevel }, by: \.section)
+
+    static func keys(of section: String) -> [PolicyKey] { bySection[section] ?? [] }
 
     /// What every policy must have after merging: an absent one would mean "no limit".
     static let required: [PolicyKey] = [
@@ -103,7 +136,7 @@ enum PolicyKey: String, CaseIterable, Sendable {
     ]
 
     /// Keys of the design that nothing enforces yet. Refused by name, so that nobody believes them.
-    static let unenforced: Set<String> = ["workspace.size", "workspace.inodes", "docker"]
+    static let unenforced: Set<String> = ["docker"]
 
     /// Keys about the file itself.
     static let fileKeys = ["version", "description", "extends", "final"]

@@ -1,8 +1,8 @@
 /// What a policy says that is allowed and hardly meant: warnings, for people at a desk.
 package struct PolicyLint {
     private let set: PolicySet
-    private let policy: Policy
-    private let file: PolicyFile
+    let policy: Policy
+    let file: PolicyFile
     private let host: HostView
     private var warnings: [PolicyDiagnostic] = []
 
@@ -31,7 +31,7 @@ package struct PolicyLint {
         self.host = host
     }
 
-    private mutating func warn(_ place: SourceLocation, _ message: String) {
+    mutating func warn(_ place: SourceLocation, _ message: String) {
         warnings.append(file.source.diagnostic(place, message, severity: .warning))
     }
 
@@ -172,32 +172,9 @@ extension CommandRule {
     }
 }
 
-// MARK: - Amounts and the rest
+// MARK: - The rest
 
 extension PolicyLint {
-    private mutating func checkLimits() {
-        func place(_ keys: PolicyKey...) -> SourceLocation? { keys.compactMap { file.settings[$0]?.location }.first }
-        if let timeout = policy.amount(.timeout) {
-            if let idle = policy.amount(.idle), idle >= timeout, let place = place(.idle, .timeout) {
-                warn(place, "'limits.idle' (\(TimeSpan.describe(idle))) is never met: the timeout ends the run first")
-            }
-            let most = timeout.multipliedReportingOverflow(by: policy.amount(.cpus) ?? 1000)
-            if let cpu = policy.amount(.cpuTime), !most.overflow, cpu > most.partialValue / 1000,
-                let place = place(.cpuTime, .timeout, .cpus)
-            {
-                let message =
-                    "'limits.cpu-time' (\(TimeSpan.describe(cpu))) is never met: 'timeout' and 'cpus' allow less"
-                warn(place, message)
-            }
-        }
-        if let memory = policy.amount(.memory) {
-            for key in [PolicyKey.tmp, .shm] {
-                guard let size = policy.amount(key), size > memory, let place = place(key, .memory) else { continue }
-                warn(place, "'\(key.rawValue)' is more than 'limits.memory', in which it is counted")
-            }
-        }
-    }
-
     private mutating func checkWorkspace() {
         let mode = policy.word(.mode)
         if mode == "write", let root = own(.roots).first(where: { $0.value == "/" }) {
@@ -210,7 +187,20 @@ extension PolicyLint {
         if mode == "none", hasRoots, let place = (file.settings[.roots] ?? file.settings[.mode])?.location {
             warn(place, "'workspace.roots' means nothing: 'workspace.mode' is none")
         }
+        // With mode none too there is a workspace: an empty one in memory.
+        for key in [PolicyKey.workspaceSize, .workspaceInodes] where mode == "read" {
+            guard let own = file.settings[key] else { continue }
+            warn(own.location, "'\(key.rawValue)' means nothing: 'workspace.mode' is read")
+        }
+        let sized = [PolicyKey.workspaceSize, .workspaceInodes].filter { file.settings[$0] != nil }
+        if sizesDirectories, let first = sized.first, let place = file.settings[first]?.location {
+            let names = sized.map { "'\($0.rawValue)'" }.joined(separator: " and ")
+            warn(place, "\(names): a directory of the host needs a project quota of at most this, or the run fails")
+        }
     }
+
+    /// Whether the workspace's size is also that of directories of the host, which runs may bring and write to.
+    var sizesDirectories: Bool { policy.word(.mode) == "write" && !policy.strings(.roots).isEmpty }
 
     private mutating func checkSystemCalls() {
         let parent = SystemCallRules([:])

@@ -26,7 +26,7 @@ package enum PolicyRenderer {
     ) -> [String] {
         let origin = "\(originMark)\(setting.location)"
         switch setting.value {
-        case .amount(let amount): return ["\(indent)\(name): \(notation(amount, of: key))\(origin)"]
+        case .amount(let amount): return ["\(indent)\(name): \(key.notation(amount))\(origin)"]
         case .word(let word): return ["\(indent)\(name): \(word)\(origin)"]
         case .flag(let flag): return ["\(indent)\(name): \(flag)\(origin)"]
         case .list(let items):
@@ -55,10 +55,6 @@ package enum PolicyRenderer {
         if let reason = rule.reason { parts.append("reason: \(quoted(reason))") }
         if let hint = rule.hint { parts.append("hint: \(quoted(hint))") }
         return "{ \(parts.joined(separator: ", ")) }"
-    }
-
-    private static func notation(_ amount: UInt64, of key: PolicyKey) -> String {
-        if case .bytes = key.kind { ByteCount.notation(amount) } else { key.describe(amount) }
     }
 
     /// Plain where that is clearly text, else in double quotes.

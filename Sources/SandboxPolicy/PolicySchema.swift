@@ -1,3 +1,4 @@
+import SandboxModel
 import SeccompFilter
 
 /// The policy format as JSON Schema (draft 2020-12), for editors. Made from `PolicyKey`: what the reader takes and what
@@ -41,14 +42,7 @@ package enum PolicySchema {
 
     private static func entries(_ key: PolicyKey) -> Entries {
         switch key.kind {
-        case .bytes: matching(ByteCount.pattern)
-        case .duration: matching(TimeSpan.pattern)
-        case .count(let range):
-            [
-                ("type", .string("integer")), ("minimum", .number(range.lowerBound)),
-                ("maximum", .number(range.upperBound)),
-            ]
-        case .cores: [("type", .string("number")), ("minimum", .number("0.001")), ("maximum", .number("1024"))]
+        case .amount(let kind): amount(kind)
         case .word(let words): [("enum", .strings(words))]
         case .flag: [("type", .string("boolean"))]
         case .readPaths:
@@ -84,6 +78,19 @@ package enum PolicySchema {
                     )
                 ]))
         case .rules: list(of: rule)
+        }
+    }
+
+    private static func amount(_ kind: AmountKind) -> Entries {
+        switch kind {
+        case .bytes(let range), .rate(let range): matching(ByteCount.pattern(zero: range.contains(0)))
+        case .duration(let range): matching(TimeSpan.pattern(zero: range.contains(0)))
+        case .count(let range):
+            [
+                ("type", .string("integer")), ("minimum", .number(range.lowerBound)),
+                ("maximum", .number(range.upperBound)),
+            ]
+        case .cores: [("type", .string("number")), ("minimum", .number("0.001")), ("maximum", .number("1024"))]
         }
     }
 

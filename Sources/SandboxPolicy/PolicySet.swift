@@ -37,12 +37,49 @@ package struct PolicySet: Sendable {
     /// What `load` gives, with every problem of every file: those of single values and those that only merging shows,
     /// as far as the readable parts of broken files let them be seen.
     package static func check(_ inputs: [PolicyInput], over base: PolicySet) -> Result<PolicySet, PolicyErrors> {
+        assemble(inputs.map(Reading.init), over: base)
+    }
+
+    /// One policy with those that it builds on, read from `inputs` and the built-in ones without a look at any other. `nil`
+    /// where it is not there, or something is wrong in what was read.
+    package static func alone(_ name: String, of inputs: [PolicyInput]) -> PolicySet? {
+        var readings: [Reading] = []
+        var wanted: String? = name
+        while let next = wanted, !readings.contains(where: { $0.input.name == next }) {
+            var found = inputs.filter { $0.name == next }
+            if found.isEmpty {
+                found = builtInFiles.filter { $0.name == next }.map {
+                    PolicyInput(builtIn: $0.name, contents: $0.contents)
+                }
+            }
+            readings += found.map(Reading.init)
+            wanted = readings.last?.file?.parent?.value
+            if found.isEmpty { return nil }
+        }
+        let none = PolicySet(files: [:], policies: [:])
+        guard case .success(let all) = assemble(readings, over: none), all[name] != nil else { return nil }
+        return all.narrowed(to: name)
+    }
+
+    private struct Reading {
+        let input: PolicyInput
+        let file: PolicyFile?
+        let problems: [PolicyDiagnostic]
+
+        init(_ input: PolicyInput) {
+            self.input = input
+            (file, problems) = PolicyFile.read(input)
+        }
+    }
+
+    private static func assemble(_ readings: [Reading], over base: PolicySet) -> Result<PolicySet, PolicyErrors> {
         var all = base.files
         var own: Set<String> = []
         var problems: [PolicyDiagnostic] = []
-        for input in inputs {
-            let (file, found) = PolicyFile.read(input)
-            problems += found
+        for reading in readings {
+            let input = reading.input
+            let file = reading.file
+            problems += reading.problems
             guard let file else {
                 all[input.name] = nil
                 own.insert(input.name)
@@ -56,7 +93,9 @@ package struct PolicySet: Sendable {
         var resolver = PolicyResolver(files: all, illegible: own.filter { all[$0] == nil })
         let resolved = resolver.resolve()
         problems += resolver.problems
-        guard problems.isEmpty else { return .failure(PolicyErrors(diagnostics: sorted(problems, as: inputs))) }
+        guard problems.isEmpty else {
+            return .failure(PolicyErrors(diagnostics: sorted(problems, as: readings.map(\.input))))
+        }
         return .success(PolicySet(files: all, policies: resolved))
     }
 
@@ -68,6 +107,12 @@ package struct PolicySet: Sendable {
             return (file, problem.location.line, problem.location.column)
         }
         return problems.sorted { key($0) < key($1) }
+    }
+
+    /// The set without all policies but one, if that is in it.
+    package func narrowed(to name: String) -> PolicySet {
+        guard let policy = policies[name] else { return self }
+        return PolicySet(files: files, policies: [name: policy])
     }
 
     package subscript(name: String) -> Policy? { policies[name] }

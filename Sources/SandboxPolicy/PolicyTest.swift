@@ -92,7 +92,7 @@ extension PolicyTest.Question: CustomStringConvertible {
             return Explanation(allowed: set?.value == value, rule: set?.location, text: found)
         case .amount(let key, let wanted, let isExact):
             let place = policy.origin(of: key.rawValue)
-            guard let amount = policy.amount(key) else {
+            guard let amount = policy.amount(key) ?? key.amountWhenAbsent else {
                 return Explanation(allowed: false, rule: nil, text: "policy \(policy.name) has no \(key.rawValue)")
             }
             let text = "\(key.rawValue) is \(key.describe(amount))\(place.map { " (\($0))" } ?? "")"

@@ -1,3 +1,5 @@
+import SandboxModel
+
 /// A file of tests for one policy, read as strictly as policies are.
 package struct PolicyTestFile: Sendable {
     /// The policy's name, or, with a slash or the ending `.yaml`, its file as seen from the directory of this one.
@@ -222,9 +224,16 @@ private struct TestEntries {
     private mutating func limit(_ node: SourceNode, at location: SourceLocation) -> PolicyTest.Question? {
         guard let name = text(node) else { return nil }
         let keys = PolicyKey.allCases.filter(\.isAmount)
-        guard let key = keys.first(where: { $0.rawValue == name || $0.name == name }) else {
-            let near = Spelling.nearest(to: name, among: keys.map(\.name))
-            reader.report(node.location, "there is no limit '\(name.prefix(40))'", suggestion: near)
+        // As options and messages spell them, and then as keys: what no request can narrow has only that.
+        let options = RequestLimit.allCases.map { ($0.name, $0.key) }
+        let known = options + keys.filter { key in !options.contains { $0.1 == key } }.map { ($0.name, $0) }
+        let asked = known.first { $0.0 == name }?.1
+        guard let key = asked ?? keys.first(where: { $0.rawValue == name || $0.name == name }) else {
+            let names = known.map(\.0)
+            reader.report(
+                node.location,
+                "there is no limit '\(name.prefix(40))'; there are \(names.joined(separator: ", "))",
+                suggestion: Spelling.nearest(to: name, among: names))
             return nil
         }
         guard let amount = value("is") ?? value("at-most"), (value("is") == nil) != (value("at-most") == nil) else {
@@ -233,16 +242,5 @@ private struct TestEntries {
         }
         guard case .amount(let wanted)? = reader.setting(amount, for: key) else { return nil }
         return .amount(key, wanted, isExact: value("is") != nil)
-    }
-}
-
-extension PolicyKey {
-    fileprivate var isAmount: Bool {
-        switch kind {
-        case .bytes, .duration, .count, .cores: true
-        case .readPaths, .hidePaths, .roots, .programs, .libraries, .word, .flag, .rules, .variableNames, .variables,
-            .syscalls, .accounts:
-            false
-        }
     }
 }

@@ -1,3 +1,5 @@
+import SandboxModel
+
 /// The value of one `PolicyKey`, read and checked.
 enum Setting: Sendable, Hashable {
     /// Bytes, milliseconds, counts or thousandths of a core, as the key says.
@@ -15,15 +17,15 @@ enum Setting: Sendable, Hashable {
 }
 
 extension PolicyKey {
-    /// An amount as people write it.
-    func describe(_ amount: UInt64) -> String {
-        switch kind {
-        case .bytes: ByteCount.describe(amount)
-        case .duration: TimeSpan.describe(amount)
-        case .cores: CoreCount.describe(millicores: amount)
-        case .count, .readPaths, .hidePaths, .roots, .programs, .libraries, .word, .flag, .rules, .variableNames,
-            .variables, .syscalls, .accounts:
-            "\(amount)"
-        }
-    }
+    /// The amount that a text says, as `AmountKind` reads it; `nil` for a key that has none.
+    func parse(_ text: String) throws(QuantityError) -> UInt64? { try amountKind?.parse(text) }
+
+    /// The amounts that `parse` gives.
+    var accepted: ClosedRange<UInt64>? { amountKind?.accepted }
+
+    /// An amount as people read it.
+    func describe(_ amount: UInt64) -> String { amountKind?.describe(amount) ?? "\(amount)" }
+
+    /// An amount as it is written in a policy.
+    func notation(_ amount: UInt64) -> String { amountKind?.notation(amount) ?? "\(amount)" }
 }

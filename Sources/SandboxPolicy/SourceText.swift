@@ -18,12 +18,14 @@ struct SourceText: Sendable {
     private(set) var lines: [[Unicode.Scalar]]
 
     var text: String {
-        var text = String.UnicodeScalarView()
+        var bytes: [UInt8] = []
         for line in lines {
-            text.append(contentsOf: line)
-            text.append("\n")
+            for scalar in line {
+                if scalar.isASCII { bytes.append(UInt8(scalar.value)) } else { bytes += String(scalar).utf8 }
+            }
+            bytes.append(UInt8(ascii: "\n"))
         }
-        return String(text)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     init(file: String, path: String? = nil, contents: [UInt8]) throws(PolicyDiagnostic) {

@@ -1,3 +1,4 @@
+import SandboxModel
 import SeccompFilter
 
 /// Reads the value of a key and reports everything that is wrong in it.
@@ -12,7 +13,7 @@ struct ValueReader {
     /// The value of `key`, or `nil` after a problem.
     mutating func setting(_ node: SourceNode, for key: PolicyKey) -> Setting? {
         switch key.kind {
-        case .bytes, .duration, .count, .cores: return amount(node, for: key).map(Setting.amount)
+        case .amount: return amount(node, for: key).map(Setting.amount)
         case .word(let words): return word(node, of: words, for: key).map(Setting.word)
         case .flag: return flag(node, for: key).map(Setting.flag)
         case .readPaths, .hidePaths, .roots, .programs, .libraries, .variableNames, .syscalls, .accounts:
@@ -70,21 +71,7 @@ extension ValueReader {
     private mutating func amount(_ node: SourceNode, for key: PolicyKey) -> UInt64? {
         guard let text = text(node, for: key.rawValue) else { return nil }
         do throws(QuantityError) {
-            switch key.kind {
-            case .bytes(let least):
-                let value = try ByteCount.parse(text)
-                guard value >= least else {
-                    let range = "\(ByteCount.notation(least)) to 1024TiB"
-                    throw QuantityError("'\(text)' is out of range; the range is \(range)")
-                }
-                return value
-            case .duration: return try TimeSpan.parse(text)
-            case .count(let range): return try Count.parse(text, in: range)
-            case .cores: return try CoreCount.parseMillicores(text)
-            case .readPaths, .hidePaths, .roots, .programs, .libraries, .word, .flag, .rules, .variableNames,
-                .variables, .syscalls, .accounts:
-                return nil
-            }
+            return try key.parse(text)
         } catch {
             report(node.location, "'\(key.rawValue)': \(error)")
             return nil
@@ -166,7 +153,7 @@ extension ValueReader {
             return ItemProblem("'\(text.prefix(80))' is not a variable's name; '*' may stand at its end only")
         case .syscalls: return systemCallProblem(text, in: key)
         case .accounts: return ItemProblem(AccountName.problem(of: text))
-        case .bytes, .duration, .count, .cores, .word, .flag, .rules, .variables: return nil
+        case .amount, .word, .flag, .rules, .variables: return nil
         }
     }
 

@@ -20,6 +20,8 @@ package final class Connection: ChannelInboundHandler {
     struct Entry {
         var run: Run
         var untold = 0
+        /// A `usage` event has been handed to the socket and has not left yet.
+        var usageIsOnItsWay = false
     }
 
     /// Control replies that a client which does not read may let pile up.
@@ -34,22 +36,32 @@ package final class Connection: ChannelInboundHandler {
     let log: Logger
     var state = State.awaitingHello
     var entries: [UInt32: Entry] = [:]
-    /// Channels on which a verification is awaited.
-    var verifying: Set<UInt32> = []
+    /// Channels of questions that take time: verifications, lists, figures of runs.
+    var asking: Set<UInt32> = []
     private(set) var client: Client?
     private(set) var context: ChannelHandlerContext?
     private let frames: FrameHandler
+    private let budget: FrameBudget
     private let handshakeTime: TimeAmount
     private var handshakeTimer: Scheduled<Void>?
     private var controlBacklog = 0
     private var framesOnTheirWay = 0
     private var turn = 0
+    private var isFlushScheduled = false
+    private var direct: DirectOutput?
+    /// Somebody waits until nothing is on its way any more.
+    private var isDrainAwaited = false
+    private var isResuming = false
+    /// The socket has failed; the connection's end follows.
+    private var isBroken = false
 
     package init(
-        engine: Engine, frames: FrameHandler, handshakeTime: TimeAmount = .seconds(10), log: Logger
+        engine: Engine, frames: FrameHandler, budget: FrameBudget, handshakeTime: TimeAmount = .seconds(10),
+        log: Logger
     ) {
         self.engine = engine
         self.frames = frames
+        self.budget = budget
         self.handshakeTime = handshakeTime
         self.log = log
     }
@@ -67,7 +79,9 @@ package final class Connection: ChannelInboundHandler {
                 of: NIOBSDSocket.Handle.self
             ) { $0 }
             guard let socket else { return context.close(promise: nil) }
-            client = try engine.admit(socket: socket)
+            direct = DirectOutput(socket: socket)
+            frames.onRest = { [weak self] channel, bytes in self?.moveInput(channel, bytes, from: socket) ?? 0 }
+            try admit(socket)
         } catch let error as ServiceError {
             close(with: error)
         } catch {
@@ -75,10 +89,34 @@ package final class Connection: ChannelInboundHandler {
         }
     }
 
+    /// What a connection costs with its beginning and its end, half a millisecond of this process and of the launcher, in bytes of
+    /// the budget.
+    private static let connectionCost: UInt64 = 8 << 10
+
+    /// Who has used up his share of the loop is not admitted now: connecting and closing would be a way around it.
+    private func admit(_ socket: Int32) throws(ServiceError) {
+        let uid: UInt32
+        do throws(SystemError) {
+            uid = try PeerIdentity(ofPeerAt: socket).uid
+        } catch {
+            throw ServiceError(.overloaded, "\(error)", category: .temporary)
+        }
+        guard budget.mayConnect(uid) else {
+            throw ServiceError(
+                .overloaded, "this user has used up its share of the service's time", category: .temporary,
+                retryAfterMilliseconds: 100)
+        }
+        budget.charge(uid, bytes: Self.connectionCost)
+        let client = try engine.admit(socket: socket)
+        frames.charge(budget, to: client.peer.uid)
+        self.client = client
+    }
+
     package func channelInactive(context: ChannelHandlerContext) {
         state = .closing
         handshakeTimer?.cancel()
         self.context = nil
+        direct = nil
         let runs = entries.values.map(\.run)
         entries = [:]
         for run in runs { run.abandon() }
@@ -89,7 +127,7 @@ package final class Connection: ChannelInboundHandler {
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard state != .closing else { return }
-        handle(unwrapInboundIn(data))
+        handle(unwrapInboundIn(data), readAt: monotonicNanoseconds())
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -131,12 +169,21 @@ package final class Connection: ChannelInboundHandler {
 
     // MARK: - Sending
 
-    var canSend: Bool { state != .closing && context != nil }
+    var canSend: Bool { state != .closing && !isBroken && context?.channel.isActive == true }
 
-    func send(_ message: ServerMessage, then body: (() -> Void)? = nil) {
+    /// - Parameter soon: it may wait a moment for what follows.
+    func send(_ message: ServerMessage, soon: Bool = false, then body: (() -> Void)? = nil) {
         do throws(WireError) {
             let frame = try ControlCoding.frame(message)
-            control(frame, then: body)
+            // Of everything that is sent, a list of very many runs alone could be as large.
+            if frame.payload.count > Frame.maximumControlBytes {
+                let text = "an answer of \(frame.payload.count) bytes is more than a message may have"
+                let error = ServiceError(.overloaded, text, category: .temporary)
+                control(
+                    try ControlCoding.frame(ServerMessage.error(channel: message.channel, error: error)), then: body)
+            } else {
+                control(frame, soon: soon, then: body)
+            }
         } catch {
             log.error("a message could not be encoded", metadata: ["reason": "\("\(error)".shown)"])
             context?.close(promise: nil)
@@ -144,7 +191,7 @@ package final class Connection: ChannelInboundHandler {
     }
 
     /// Sends what is not output; a client that lets too much of it pile up is not reading and loses its connection.
-    func control(_ frame: Frame, then body: (() -> Void)? = nil) {
+    func control(_ frame: Frame, soon: Bool = false, then body: (() -> Void)? = nil) {
         guard canSend, let context else { return }
         let bytes = ByteBuffer(bytes: frame.encoded)
         let count = bytes.readableBytes
@@ -154,11 +201,27 @@ package final class Connection: ChannelInboundHandler {
         }
         controlBacklog += count
         let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.assumeIsolated().whenComplete { [weak self] _ in
+        promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
             self?.controlBacklog -= count
+            self?.noteFailure(result)
             body?()
         }
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
+        guard soon else { return context.writeAndFlush(wrapOutboundOut(bytes), promise: promise) }
+        context.write(wrapOutboundOut(bytes), promise: promise)
+        flushSoon(context)
+    }
+
+    /// A run of a millisecond is accepted, started and over in one write, for which its client wakes up once. Whatever else is
+    /// written takes along what waits.
+    private static let flushDelay = TimeAmount.milliseconds(1)
+
+    private func flushSoon(_ context: ChannelHandlerContext) {
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.flushDelay) { [weak self] in
+            self?.isFlushScheduled = false
+            self?.context?.flush()
+        }
     }
 
     /// Bytes below which a frame is one buffer; above, its header and its bytes are gathered by the kernel.
@@ -169,7 +232,7 @@ package final class Connection: ChannelInboundHandler {
         let length = UInt32(bytes.readableBytes + 4)
         framesOnTheirWay += 1
         let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.frameLeft() }
+        promise.futureResult.assumeIsolated().whenComplete { [weak self] in self?.frameLeft($0) }
         if bytes.readableBytes < Self.gathered {
             var frame = bytes
             frame.moveReaderIndex(to: frame.readerIndex - Frame.headerBytes - 4)
@@ -184,6 +247,22 @@ package final class Connection: ChannelInboundHandler {
         }
     }
 
+    private func header(_ kind: OutputKind, channel: UInt32, count: Int) -> ByteBuffer {
+        var header = ByteBuffer()
+        header.writeRepeatingByte(0, count: Frame.headerBytes + 4)
+        Self.setHeader(kind == .stdout ? .stdout : .stderr, UInt32(count + 4), channel, in: &header, at: 0)
+        return header
+    }
+
+    /// The end of a frame whose beginning the socket has taken.
+    private func writeRest(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        framesOnTheirWay += 1
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { [weak self] in self?.frameLeft($0) }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
+    }
+
     private static func setHeader(
         _ kind: Frame.Kind, _ length: UInt32, _ channel: UInt32, in buffer: inout ByteBuffer, at index: Int
     ) {
@@ -192,13 +271,32 @@ package final class Connection: ChannelInboundHandler {
         buffer.setInteger(channel, at: index + Frame.headerBytes)
     }
 
-    private func frameLeft() {
+    private func frameLeft(_ result: Result<Void, any Error>) {
         framesOnTheirWay -= 1
-        if framesOnTheirWay == Self.maximumFrames / 2 { resumeOutput() }
+        noteFailure(result)
+        guard !isBroken else { return }
+        if framesOnTheirWay == Self.maximumFrames / 2 || isDrainAwaited && framesOnTheirWay == 0 { resumeSoon() }
+    }
+
+    /// NIO fails what waits when it has closed the socket, and tells of the end only after that: meanwhile its number is
+    /// nobody's, or somebody else's, and whatever is written fails at once.
+    private func noteFailure(_ result: Result<Void, any Error>) {
+        if case .failure = result { isBroken = true }
+    }
+
+    /// Not from within a write's end: what is resumed writes, and its end would be within that.
+    private func resumeSoon() {
+        guard !isResuming, let context else { return }
+        isResuming = true
+        context.eventLoop.assumeIsolated().execute { [weak self] in
+            self?.isResuming = false
+            self?.resumeOutput()
+        }
     }
 
     /// Every run gets to be first in turn, so that one that writes without end does not silence the others.
     private func resumeOutput() {
+        isDrainAwaited = false
         guard takesOutput, !entries.isEmpty else { return }
         let channels = entries.keys.sorted()
         turn &+= 1
@@ -209,13 +307,59 @@ package final class Connection: ChannelInboundHandler {
 
 extension Connection: RunOwner {
     package var takesOutput: Bool {
-        canSend && framesOnTheirWay < Self.maximumFrames && context?.channel.isWritable == true
+        // Who waits for everything to leave would wait for ever behind others who go on.
+        canSend && !isDrainAwaited && framesOnTheirWay < Self.maximumFrames && context?.channel.isWritable == true
     }
 
-    package func runStarted(channel: UInt32) { send(.started(channel: channel)) }
+    package func runStarted(channel: UInt32) { send(.started(channel: channel), soon: true) }
 
     package func runWrote(channel: UInt32, _ kind: OutputKind, _ bytes: ByteBuffer) {
         write(kind == .stdout ? .stdout : .stderr, channel: channel, bytes)
+    }
+
+    /// Only while the socket has taken everything else: whatever waits for it comes first.
+    package func runOffers(channel: UInt32, _ kind: OutputKind, pipe: Int32, count: Int) -> OutputOffer {
+        guard canSend, let direct else { return .refused }
+        guard framesOnTheirWay == 0 else {
+            isDrainAwaited = true
+            return .notNow
+        }
+        guard controlBacklog == 0 else { return .refused }
+        let count = min(count, Frame.maximumDataBytes - 4)
+        switch direct.move(header(kind, channel: channel, count: count), from: pipe, count) {
+        case .nothing: return .refused
+        case .everything: break
+        case .beginning(let rest):
+            guard let rest else {
+                // The client waits for what there is not.
+                context?.close(promise: nil)
+                return .notNow
+            }
+            writeRest(rest)
+        }
+        return .moved(count)
+    }
+
+    /// Called from within a read of the socket, which is open then.
+    private func moveInput(_ channel: UInt32, _ bytes: Int, from socket: Int32) -> Int {
+        guard state == .open, let run = entries[channel]?.run else { return 0 }
+        return run.moveInput(from: socket, bytes)
+    }
+
+    /// In order with the output around it, and never dropped: without it the output would read as if it were whole.
+    package func runOmitted(channel: UInt32, _ kind: OutputKind, bytes: UInt64) {
+        send(.omitted(channel: channel, stream: kind == .stdout ? .stdout : .stderr, bytes: bytes))
+    }
+
+    /// Dropped while the client does not read, or while the run's last one still waits for it: the next one says more.
+    package func runUsed(channel: UInt32, _ usage: UsageSample) {
+        guard let entry = entries[channel], !entry.usageIsOnItsWay, context?.channel.isWritable == true else { return }
+        let run = entry.run
+        entries[channel]?.usageIsOnItsWay = true
+        send(.usage(channel: channel, usage: usage)) { [weak self, weak run] in
+            // The channel may be another run's by now.
+            if let self, let run, entries[channel]?.run === run { entries[channel]?.usageIsOnItsWay = false }
+        }
     }
 
     package func runTook(channel: UInt32, inputBytes: Int) {

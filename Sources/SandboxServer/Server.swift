@@ -7,17 +7,25 @@ package import SandboxModel
 /// The listening socket and its connections. Confined to the loop.
 package final class Server {
     private let engine: Engine
+    private let budget: FrameBudget
     private let log: Logger
     private let loop: any EventLoop
     private var listener: (any Channel)?
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var isStopping = false
 
+    /// As much as an ordinary host allows (net.core.wmem_max): a stream is sent while its client is at what came before.
+    private static let sendBuffer: ChannelOptions.Types.SocketOption.Value = 208 << 10
+    /// Small: what is left of a frame of standard input goes another way, without being copied (`FrameHandler.onRest`).
+    private static let receiveAllocator = AdaptiveRecvByteBufferAllocator(
+        minimum: 1024, initial: 4096, maximum: 16 << 10)
+
     /// Called when a connection has ended and no other is left.
     package var onLastConnectionEnded: () -> Void = {}
 
-    package init(engine: Engine, log: Logger) {
+    package init(engine: Engine, budget: FrameBudget.Limits = FrameBudget.Limits(), log: Logger) {
         self.engine = engine
+        self.budget = FrameBudget(loop: engine.loop, limits: budget)
         self.log = log
         loop = engine.loop
     }
@@ -30,6 +38,8 @@ package final class Server {
             .childChannelOption(
                 ChannelOptions.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20)
             )
+            .childChannelOption(ChannelOptions.socketOption(.so_sndbuf), value: Self.sendBuffer)
+            .childChannelOption(ChannelOptions.recvAllocator, value: Self.receiveAllocator)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try server.value.prepare(channel) }
             }
@@ -42,6 +52,8 @@ package final class Server {
         let server = NIOLoopBound(self, eventLoop: loop)
         return ClientBootstrap(group: loop)
             .channelOption(ChannelOptions.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+            .channelOption(ChannelOptions.socketOption(.so_sndbuf), value: Self.sendBuffer)
+            .channelOption(ChannelOptions.recvAllocator, value: Self.receiveAllocator)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try server.value.prepare(channel) }
             }
@@ -51,7 +63,7 @@ package final class Server {
 
     private func prepare(_ channel: any Channel) throws {
         let frames = FrameHandler()
-        let connection = Connection(engine: engine, frames: frames, log: log)
+        let connection = Connection(engine: engine, frames: frames, budget: budget, log: log)
         try channel.pipeline.syncOperations.addHandlers([frames, connection] as [any ChannelHandler])
         connections[ObjectIdentifier(connection)] = connection
         channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in

@@ -1,3 +1,5 @@
+public import SandboxModel
+
 /// Cuts a byte stream into frames, in bounded memory: a header that announces too much is refused before its payload is
 /// stored.
 public struct FrameDecoder: Sendable {
@@ -45,13 +47,16 @@ public struct FrameDecoder: Sendable {
     }
 }
 
-/// Why bytes are not a message of the protocol. The connection ends after any of these.
+/// Why bytes are not a message of the protocol. The connection ends after any of these, except a `run` whose channel can
+/// be read.
 public enum WireError: Error, Sendable, Equatable, CustomStringConvertible {
     case unknownFrame(type: UInt8)
     case oversized(kind: Frame.Kind, bytes: Int, maximum: Int)
     case truncated(kind: Frame.Kind)
     /// The JSON is not an object of the expected form; the text says where and why.
     case malformed(String)
+    /// A message that asks for something impossible, as a limit of -1: the error is the answer, and the connection goes on.
+    case request(ServiceError)
 
     public var description: String {
         switch self {
@@ -60,6 +65,7 @@ public enum WireError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(kind) frame of \(bytes) bytes exceeds the maximum of \(maximum)"
         case .truncated(let kind): "\(kind) frame is too short"
         case .malformed(let reason): "malformed message: \(reason)"
+        case .request(let error): error.message
         }
     }
 }

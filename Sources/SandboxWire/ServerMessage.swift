@@ -8,10 +8,20 @@ package enum ServerMessage: Sendable, Equatable {
     case accepted(channel: UInt32, id: String, stdinWindow: UInt32)
     /// The command has been executed.
     case started(channel: UInt32)
+    /// What a run has used so far, at the interval that its request asked for.
+    case usage(channel: UInt32, usage: UsageSample)
+    /// So many bytes of a stream are not carried (`OutputKeep`): they belong between what came before and what follows.
+    case omitted(channel: UInt32, stream: StreamName, bytes: UInt64)
     /// The end of a run, after its last output. The channel is free again.
     case result(channel: UInt32, result: RunResult)
     /// The answer to `list`.
     case runs(channel: UInt32, runs: [RunSummary])
+    /// The answer to `stats`.
+    case stats(channel: UInt32, run: RunSummary)
+    /// The answer to `host`.
+    case host(channel: UInt32, host: HostReport)
+    /// The answer to `service`.
+    case service(channel: UInt32, service: ServiceStats)
     /// The answer to `kill`: the run is being ended.
     case killed(channel: UInt32, id: String)
     /// The answer to `policies`.
@@ -27,6 +37,7 @@ package enum ServerMessage: Sendable, Equatable {
 extension ServerMessage: Codable {
     private enum Keys: String, CodingKey {
         case type, version, capabilities, server, channel, id, result, runs, policies, policy, error
+        case usage, run, host, service, stream, bytes
         case stdinWindow = "stdin_window"
     }
 
@@ -48,6 +59,16 @@ extension ServerMessage: Codable {
         case "result":
             self = .result(channel: try channel(), result: try values.decode(RunResult.self, forKey: .result))
         case "runs": self = .runs(channel: try channel(), runs: try values.decode([RunSummary].self, forKey: .runs))
+        case "usage":
+            self = .usage(channel: try channel(), usage: try values.decode(UsageSample.self, forKey: .usage))
+        case "omitted":
+            self = .omitted(
+                channel: try channel(), stream: try values.decode(StreamName.self, forKey: .stream),
+                bytes: try values.decode(UInt64.self, forKey: .bytes))
+        case "stats": self = .stats(channel: try channel(), run: try values.decode(RunSummary.self, forKey: .run))
+        case "host": self = .host(channel: try channel(), host: try values.decode(HostReport.self, forKey: .host))
+        case "service":
+            self = .service(channel: try channel(), service: try values.decode(ServiceStats.self, forKey: .service))
         case "killed": self = .killed(channel: try channel(), id: try values.decode(String.self, forKey: .id))
         case "policies":
             self = .policies(
@@ -69,48 +90,65 @@ extension ServerMessage: Codable {
 
     package func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: Keys.self)
+        try values.encode(type, forKey: .type)
+        try values.encodeIfPresent(channel, forKey: .channel)
         switch self {
         case .hello(let version, let capabilities, let server):
-            try values.encode("hello", forKey: .type)
             try values.encode(version, forKey: .version)
             try values.encode(capabilities, forKey: .capabilities)
             try values.encode(server, forKey: .server)
-        case .accepted(let channel, let id, let stdinWindow):
-            try values.encode("accepted", forKey: .type)
-            try values.encode(channel, forKey: .channel)
+        case .accepted(_, let id, let stdinWindow):
             try values.encode(id, forKey: .id)
             try values.encode(stdinWindow, forKey: .stdinWindow)
-        case .started(let channel):
-            try values.encode("started", forKey: .type)
-            try values.encode(channel, forKey: .channel)
-        case .result(let channel, let result):
-            try values.encode("result", forKey: .type)
-            try values.encode(channel, forKey: .channel)
-            try values.encode(result, forKey: .result)
-        case .runs(let channel, let runs):
-            try values.encode("runs", forKey: .type)
-            try values.encode(channel, forKey: .channel)
-            try values.encode(runs, forKey: .runs)
-        case .killed(let channel, let id):
-            try values.encode("killed", forKey: .type)
-            try values.encode(channel, forKey: .channel)
-            try values.encode(id, forKey: .id)
-        case .policies(let channel, let policies):
-            try values.encode("policies", forKey: .type)
-            try values.encode(channel, forKey: .channel)
-            try values.encode(policies, forKey: .policies)
-        case .policy(let channel, let policy):
-            try values.encode("policy", forKey: .type)
-            try values.encode(channel, forKey: .channel)
-            try values.encode(policy, forKey: .policy)
-        case .verified(let channel, let policies):
-            try values.encode("verified", forKey: .type)
-            try values.encode(channel, forKey: .channel)
-            try values.encode(policies, forKey: .policies)
-        case .error(let channel, let error):
-            try values.encode("error", forKey: .type)
-            try values.encodeIfPresent(channel, forKey: .channel)
-            try values.encode(error, forKey: .error)
+        case .started: break
+        case .usage(_, let usage): try values.encode(usage, forKey: .usage)
+        case .omitted(_, let stream, let bytes):
+            try values.encode(stream, forKey: .stream)
+            try values.encode(bytes, forKey: .bytes)
+        case .stats(_, let run): try values.encode(run, forKey: .run)
+        case .host(_, let host): try values.encode(host, forKey: .host)
+        case .service(_, let service): try values.encode(service, forKey: .service)
+        case .result(_, let result): try values.encode(result, forKey: .result)
+        case .runs(_, let runs): try values.encode(runs, forKey: .runs)
+        case .killed(_, let id): try values.encode(id, forKey: .id)
+        case .policies(_, let policies): try values.encode(policies, forKey: .policies)
+        case .policy(_, let policy): try values.encode(policy, forKey: .policy)
+        case .verified(_, let policies): try values.encode(policies, forKey: .policies)
+        case .error(_, let error): try values.encode(error, forKey: .error)
+        }
+    }
+
+    /// As the wire names it.
+    private var type: String {
+        switch self {
+        case .hello: "hello"
+        case .accepted: "accepted"
+        case .started: "started"
+        case .usage: "usage"
+        case .omitted: "omitted"
+        case .result: "result"
+        case .runs: "runs"
+        case .stats: "stats"
+        case .host: "host"
+        case .service: "service"
+        case .killed: "killed"
+        case .policies: "policies"
+        case .policy: "policy"
+        case .verified: "verified"
+        case .error: "error"
+        }
+    }
+
+    /// The channel that it answers; `nil` of what is about the connection.
+    package var channel: UInt32? {
+        switch self {
+        case .hello: nil
+        case .accepted(let channel, _, _), .started(let channel), .usage(let channel, _),
+            .omitted(let channel, _, _), .result(let channel, _), .runs(let channel, _), .stats(let channel, _),
+            .host(let channel, _), .service(let channel, _), .killed(let channel, _), .policies(let channel, _),
+            .policy(let channel, _), .verified(let channel, _):
+            channel
+        case .error(let channel, _): channel
         }
     }
 }

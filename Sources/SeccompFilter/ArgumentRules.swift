@@ -37,6 +37,8 @@ enum ArgumentRules {
         }
     }
     private static let setIdBits: UInt64 = 0o6000
+    /// RLIMIT_CORE
+    static let coreLimit: UInt64 = 4
 
     /// `nil` for a call that is allowed with any arguments.
     static func rules(for name: String) -> [[ArgumentCondition]]? {
@@ -55,11 +57,14 @@ enum ArgumentRules {
         // CLONE_NEWTIME is in CSIGNAL's bits and only clone3 and unshare take it.
         case "clone": [[ArgumentCondition(index: 0, mask: namespaceFlags, value: 0)]]
         case "socket": sockets
-        case "setrlimit": allBut([4]).map { [ArgumentCondition(index: 0, mask: $0.mask, value: $0.value)] }
+        case "setrlimit": allBut([coreLimit]).map { [ArgumentCondition(index: 0, mask: $0.mask, value: $0.value)] }
         // Reading the limit on cores is fine: no new value.
         case "prlimit64":
-            allBut([4]).map { [ArgumentCondition(index: 1, mask: $0.mask, value: $0.value)] } + [
-                [ArgumentCondition(index: 1, mask: word, value: 4), ArgumentCondition(index: 2, mask: .max, value: 0)]
+            allBut([coreLimit]).map { [ArgumentCondition(index: 1, mask: $0.mask, value: $0.value)] } + [
+                [
+                    ArgumentCondition(index: 1, mask: word, value: coreLimit),
+                    ArgumentCondition(index: 2, mask: .max, value: 0),
+                ]
             ]
         case "ioctl": allBut(deniedRequests).map { [ArgumentCondition(index: 1, mask: $0.mask, value: $0.value)] }
         case "socketpair": [[ArgumentCondition(index: 0, mask: word, value: UInt64(AF_UNIX))]]
@@ -120,13 +125,13 @@ enum ArgumentRules {
     /// Asking for a limit on core dumps, which is answered as if it had been done. No core is ever written: the limit is
     /// one byte, which also keeps the kernel from starting a host's core handler as root. Zero would not (core(5)).
     static let coreLimits: [(name: String, conditions: [ArgumentCondition])] = [
-        ("setrlimit", [ArgumentCondition(index: 0, mask: word, value: 4)]),
-        ("prlimit64", [ArgumentCondition(index: 1, mask: word, value: 4), .pointer(2)]),
+        ("setrlimit", [ArgumentCondition(index: 0, mask: word, value: coreLimit)]),
+        ("prlimit64", [ArgumentCondition(index: 1, mask: word, value: coreLimit), .pointer(2)]),
     ]
 
     /// ioctl(2) requests that are refused; every other one is allowed. `ioctl_tty(2)`: TIOCSTI types into a terminal
     /// (CVE-2017-5226), TIOCLINUX does it by another name (CVE-2023-28100), TIOCSETD loads line disciplines.
-    private static let deniedRequests: [UInt64] = [0x5412, 0x541c, 0x5423]
+    static let deniedRequests: [UInt64] = [0x5412, 0x541c, 0x5423]
 
     /// Every 32-bit value but some, as few prefixes of bits: libseccomp has no masked "not equal", and whatever the
     /// upper 32 bits are, the kernel does not look at them.

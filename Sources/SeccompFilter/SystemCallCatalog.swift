@@ -104,6 +104,11 @@ package enum SystemCallCatalog {
         }
     }
 
+    /// The errno by which a call that is `missing` is answered.
+    package static func answer(toMissing call: String) -> Int32 {
+        SystemCallGroups.asIfUnsuitable.contains(call) ? EINVAL : ENOSYS
+    }
+
     /// The name of a call by its number on this machine's architecture.
     package static func name(of number: Int32) -> String? {
         guard let name = seccomp_syscall_resolve_num_arch(seccomp_arch_native(), number) else { return nil }

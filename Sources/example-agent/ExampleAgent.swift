@@ -8,13 +8,14 @@ import Synchronization
 @main enum ExampleAgent {
     /// How many tools may run at once.
     static let concurrency = 8
-    /// How much of each output stream an answer carries.
-    static let captureBytes = 1 << 20
+    /// How much of each output stream an answer carries: how it begins and how it ends. An error is at the end mostly.
+    static let kept = OutputKeep.Part(headBytes: 256 << 10, tailBytes: 256 << 10)
     private static let standardOutput = Mutex(STDOUT_FILENO)
 
     static func main() async {
         do {
             let options = try Options(CommandLine.arguments.dropFirst())
+            if options.help { return try FileDescriptorOutput.write(Options.usage, to: STDOUT_FILENO) }
             // One connection carries all runs. It closes when `sandbox` goes away.
             let sandbox = try await SandboxClient.connect(socket: options.socket)
             await serve(sandbox, options)
@@ -53,10 +54,10 @@ import Synchronization
             return ToolAnswer(id: nil, error: "not a tool call: \(error)")
         }
         do {
-            let request = try call.request(workspace: options.workspace)
+            var request = try call.request(workspace: options.workspace)
+            request.keep = OutputKeep(stdout: kept, stderr: kept)
             // However the command ends, that is a value: a timeout or a denial is for the model to read.
-            let output = try await sandbox.run(
-                request, input: call.stdin.map { Array($0.utf8) }, captureBytes: captureBytes)
+            let output = try await sandbox.run(request, input: call.stdin.map { Array($0.utf8) })
             return ToolAnswer(call, output)
         } catch {
             // Only the sandbox's own failure is thrown: an unknown policy, a program that is not there.
@@ -81,12 +82,22 @@ import Synchronization
 
 /// `--socket PATH` and `--workspace DIR`.
 struct Options: Sendable {
+    static let usage = """
+        usage: example-agent [--socket PATH] [--workspace DIR]
+        Reads tool calls from stdin, a JSON object a line, runs them in sandboxes, and writes the answers to stdout.
+
+        """
+    var help = false
     var socket: String?
     var workspace: String?
 
     init(_ arguments: some Sequence<String>) throws {
         var arguments = arguments.makeIterator()
         while let name = arguments.next() {
+            if name == "--help" || name == "-h" {
+                help = true
+                continue
+            }
             guard let value = arguments.next() else { throw ToolError(description: "\(name) needs a value") }
             switch name {
             case "--socket": socket = value

@@ -43,6 +43,9 @@ struct ToolAnswer: Encodable, Sendable {
     var exitCode: Int32?
     var stdout: String?
     var stderr: String?
+    /// Bytes that are missing between the head and the tail that `stdout` and `stderr` then consist of.
+    var stdoutOmitted: UInt64?
+    var stderrOmitted: UInt64?
     /// One sentence about the end, for the model.
     var message: String?
     /// What the policy refused, each with a hint what to do instead.
@@ -59,6 +62,8 @@ struct ToolAnswer: Encodable, Sendable {
         exitCode = output.result.outcome.code
         stdout = output.outputText
         stderr = output.errorText
+        stdoutOmitted = output.omittedOutput > 0 ? output.omittedOutput : nil
+        stderrOmitted = output.omittedErrors > 0 ? output.omittedErrors : nil
         message = output.result.outcome.message
         denials = output.result.denials
         usage = output.result.usage
@@ -74,6 +79,8 @@ struct ToolAnswer: Encodable, Sendable {
     enum CodingKeys: String, CodingKey {
         case id, tool, ok, reason, stdout, stderr, message, denials, usage, error
         case exitCode = "exit_code"
+        case stdoutOmitted = "stdout_omitted"
+        case stderrOmitted = "stderr_omitted"
     }
 
     /// Writes `id` even when it is not known, so that every line has one.
@@ -86,6 +93,8 @@ struct ToolAnswer: Encodable, Sendable {
         try values.encodeIfPresent(exitCode, forKey: .exitCode)
         try values.encodeIfPresent(stdout, forKey: .stdout)
         try values.encodeIfPresent(stderr, forKey: .stderr)
+        try values.encodeIfPresent(stdoutOmitted, forKey: .stdoutOmitted)
+        try values.encodeIfPresent(stderrOmitted, forKey: .stderrOmitted)
         try values.encodeIfPresent(message, forKey: .message)
         try values.encodeIfPresent(denials, forKey: .denials)
         try values.encodeIfPresent(usage, forKey: .usage)

@@ -13,6 +13,8 @@ enum Errno {
 
 enum Signal {
     static let kill = 9
+    static let terminate = 15
+    static let proceed = 18
     static let child = 17
     static let badSystemCall = 31
 }
@@ -29,6 +31,7 @@ enum Open {
 enum Prctl {
     static let setParentDeathSignal = 1
     static let setDumpable = 4
+    static let setName = 15
     static let setNoNewPrivileges = 38
     /// PR_SET_MDWE, Linux 6.3, and PR_MDWE_REFUSE_EXEC_GAIN.
     static let setMemoryDenyWriteExecute = 65
@@ -53,6 +56,8 @@ enum Flag {
     static let closeOnExec = 4
     /// AT_EMPTY_PATH.
     static let atEmptyPath: UInt64 = 0x1000
+    /// OPEN_TREE_CLONE.
+    static let cloneTree = 1
     /// MOVE_MOUNT_F_EMPTY_PATH.
     static let emptyPath = 4
     /// AT_EMPTY_PATH.

@@ -14,15 +14,28 @@ enum FileSystems {
                 "devpts", at: "/dev/pts", type: "devpts", flags: MountFlag.noSuid | MountFlag.noExec,
                 options: System.address(options)))
         Report.require(
-            init_stage_mount_tmp, temporary(prepare, at: "/tmp", options: prepare.header.pointee.tmp_options))
+            init_stage_mount_tmp,
+            temporary(prepare, at: "/tmp", options: prepare.address(prepare.header.pointee.tmp_options)))
         Report.require(
-            init_stage_mount_shm, temporary(prepare, at: "/dev/shm", options: prepare.header.pointee.shm_options))
+            init_stage_mount_shm,
+            temporary(prepare, at: "/dev/shm", options: prepare.address(prepare.header.pointee.shm_options)))
     }
 
-    /// A tmpfs with the policy's size; what it holds is charged to the sandbox's memory.
-    static func temporary(_ prepare: Prepare, at target: StaticString, options: UInt32) -> Int {
-        System.mount(
-            "tmpfs", at: target, type: "tmpfs", flags: prepare.writableFlags, options: prepare.address(options))
+    /// The workspace of a request that names none, mounted nowhere yet: moving it into place takes a tenth of making it.
+    static func makeWorkspace(_ prepare: Prepare) -> Int32 {
+        let target: StaticString = "/sandbox/workspace"
+        let options = prepare.address(prepare.header.pointee.workspace_options)
+        Report.require(init_stage_mount_workspace, temporary(prepare, at: target, options: options))
+        let tree = System.call(__NR_open_tree, Open.here, System.address(target), Flag.cloneTree | Open.closeOnExec)
+        Report.require(init_stage_mount_workspace, tree)
+        Report.require(
+            init_stage_mount_workspace, System.call(__NR_umount2, System.address(target), MountFlag.detach))
+        return Int32(tree)
+    }
+
+    /// A tmpfs; what it holds is charged to the sandbox's memory. `options` is the address of their text.
+    static func temporary(_ prepare: Prepare, at target: StaticString, options: Int) -> Int {
+        System.mount("tmpfs", at: target, type: "tmpfs", flags: prepare.writableFlags, options: options)
     }
 
     private static func mountProc() {

@@ -38,6 +38,9 @@ enum Identity {
 /// What pid 1 does to its own namespaces before anything is mounted.
 enum Isolation {
     static func complete() {
+        // It was executed by descriptor: without this ps(1) would show the name of that.
+        let ownName: StaticString = "sandbox-init"
+        _ = System.call(__NR_prctl, Prctl.setName, System.address(ownName))
         // Only the two sockets may be here; whatever else slipped through is closed, not trusted.
         // 0, 1 and 2 stay taken, so that no descriptor that comes later gets one of these numbers.
         Report.require(

@@ -15,18 +15,26 @@ struct StartedCommand {
 struct Supervisor {
     private let command: StartedCommand
     private let signals: Int32
+    private var workspace: Workspace
     private var watch: CallWatch
     /// -1 once the command was executed.
     private var failures: Int32
 
-    static func run(_ command: StartedCommand, _ prepare: Prepare) -> Never {
+    /// Returns when the command's process is confined and waits for its request.
+    init(_ command: StartedCommand, _ prepare: Prepare) {
         let signals = init_signal_descriptor()
         Report.require(init_stage_listener, signals)
-        var supervisor = Supervisor(
-            command: command, signals: Int32(signals), watch: CallWatch(takeListener(command), prepare),
-            failures: command.failures)
-        openGate(command)
-        supervisor.serve()
+        self.command = command
+        self.signals = Int32(signals)
+        workspace = Workspace(isInMemory: false)
+        watch = CallWatch(Self.takeListener(command), prepare)
+        failures = command.failures
+    }
+
+    mutating func run(_ workspace: Workspace) -> Never {
+        self.workspace = workspace
+        Self.openGate(command)
+        serve()
     }
 
     /// The command's process has told that it is confined, and where refused calls are heard of.
@@ -91,6 +99,10 @@ struct Supervisor {
             guard signal > 0 else { return }
             if signal == Signal.child {
                 reap()
+            } else if signal == Int(INIT_STOP_SIGNAL) {
+                // To everybody but this process; those that are stopped go on to take it.
+                _ = System.call(__NR_kill, -1, Signal.terminate)
+                _ = System.call(__NR_kill, -1, Signal.proceed)
             } else if signal > Int(INIT_SIGNAL_CARRIER) {
                 // The launcher's word; to the command's process group.
                 _ = System.call(__NR_kill, -command.pid, signal - Int(INIT_SIGNAL_CARRIER))
@@ -98,18 +110,33 @@ struct Supervisor {
         }
     }
 
+    /// SIGKILL for every process but this one, `kill(2)`. The kernel holds forks off meanwhile, and a process that has its
+    /// SIGKILL makes no child: when this returns, no instruction of the sandbox's programs is executed any more.
+    private static func killEverybody() { _ = System.call(__NR_kill, -1, Signal.kill) }
+
     private func reap() {
         while true {
             var status: Int32 = 0
             let pid = init_reap(&status)
             guard pid > 0 else { return }
             guard pid == command.pid else { continue }
-            // The command has ended; what it left behind ends with pid 1. Wait for nobody.
+            // The command has ended; what it left behind ends with it. Wait for nobody.
             if failures >= 0 { Self.reportUnheard(failures) }
+            // Its own children have become this process's by now.
+            var other: Int32 = 0
+            let left = init_reap(&other) >= 0 ? UInt32(INIT_LEFT_PROCESSES) : 0
+            if left != 0 { Self.killEverybody() }
             watch.reportCounts()
-            Report.send(init_report_ended, status: status)
+            Report.send(init_report_ended, status: status, full: workspace.fullSpaces() | left)
+            if left == 0 { waitForLauncher() }
             System.exit(0)
         }
+    }
+
+    /// Until the launcher lets go. A kill ends this wait as it ends everything.
+    private func waitForLauncher() {
+        var byte: UInt8 = 0
+        _ = System.call(__NR_read, Int(INIT_SOCKET), System.address(&byte), 1)
     }
 
     /// The command has ended before its execution, or its failure, was heard of.

@@ -4,33 +4,81 @@ import LinuxSystem
 
 /// The launcher's life: commands from sandboxd, reports from sandboxes, and their ends. One thread, one epoll.
 struct ControlLoop: ~Copyable {
-    private let control: Int32
-    private let host: Host
-    private let readiness: ReadinessSet
-    private var policies: [String: PreparedPolicy] = [:]
-    private var sealed = false
-    private var clients = Clients()
-    private var workspaces: WorkspaceOpener
-    private var sandboxes: [UInt64: Sandbox] = [:]
+    let control: Int32
+    let host: Host
+    let readiness: ReadinessSet
+    /// What sandboxd's messages are received in.
+    let inbox = UnsafeMutableRawBufferPointer.allocate(byteCount: LauncherCommand.maximumBytes, alignment: 16)
+    var policies: [String: PreparedPolicy] = [:]
+    var sealed = false
+    var clients = Clients()
+    var workspaces: WorkspaceOpener
+    var sandboxes: [UInt64: Sandbox] = [:]
     /// Groups that the kernel would not yet let go.
-    private var leftGroups: [any ControlGroup] = []
+    var leftGroups: [String] = []
 
-    /// Runs whose group has met its memory limit and whose kill is not yet counted, and how often to look again.
-    private var suspects: [UInt64: Int] = [:]
+    /// Runs whose group has met its memory limit and whose kill is not yet counted, and until when to look for it
+    /// (CLOCK_MONOTONIC, nanoseconds).
+    var suspects: [UInt64: UInt64] = [:]
+    /// Runs that are ending and were not over when they were last looked at, and since when (CLOCK_MONOTONIC, nanoseconds).
+    var settling: [UInt64: UInt64] = [:]
+    /// Runs that sandboxd knows the end of and that are not buried yet.
+    var dying = 0
+    /// Runs whose pid 1 waits to be let go, and when that is to be (CLOCK_MONOTONIC, nanoseconds).
+    var leaving: [UInt64: UInt64] = [:]
+    /// When groups whose peaks the kernel does not keep are looked at again.
+    var nextSamples: UInt64 = 0
+
+    /// `nil`: there is none, and no sandbox is made ahead.
+    var preparer: PreparerLink?
+    var pool = WarmPool(capacity: 0)
+    /// The policies' names in the preparer's order.
+    var policyNames: [String] = []
+    /// Prepared sandboxes without a run, by number; also those that are about to end.
+    var waiting: [UInt64: PreparedSandbox] = [:]
+    var nextWaiting: UInt64 = 1
+    /// What the preparer is to clear away and has not been told of.
+    var remains: [Preparer.Remains] = []
+    /// Runs for which none waited, in the order of their requests.
+    var queue = RunQueue()
+    /// When the preparer last answered, or was last asked when it owed nothing (CLOCK_MONOTONIC, nanoseconds).
+    var heardPreparerAt: UInt64 = 0
+    /// Identities of sandboxes that the preparer was asked for.
+    var slots: [UInt64: IdentitySlot] = [:]
+    var nextOrder: UInt64 = 1
 
     /// `nil`: nobody asked for it.
-    private var audit: LandlockAudit?
+    var audit: LandlockAudit?
 
-    private static let maximumPolicies = 256
-    private static let maximumSandboxes = 4096
+    static let maximumPolicies = PoolReport.maximumPolicies
+    static let maximumWarm: UInt32 = 1024
+    static let maximumSandboxes = 4096
+    /// So many may die behind their answers; of more, the end is told when they are gone. What dies holds its memory and
+    /// takes its CPU time as long as it is there.
+    static let maximumDying = 32
+    /// How long a tree may take to die before those of it that only wait for a core are not waited for.
+    static let crowdPatience: UInt64 = 30_000_000
+    /// How long a pid 1 waits after an answer: while the answer goes its way, and mostly the next request comes, the kernel
+    /// need not take namespaces apart (with RCU grace periods on all cores: 200 us of an answer, measured).
+    static let leavingDelay: UInt64 = 2_000_000
+
+    /// A preparer that says nothing for so long while it owes something is not waited for: 5 times what it may take.
+    static let preparerPatience: UInt64 = 100_000_000
+    /// Beyond so many, this process clears away itself.
+    static let mostRemains = 256
+    /// How long a run may wait for a sandbox to be made ahead.
+    static let longestWait: UInt64 = 1_000_000_000
 
     /// What an epoll token is about: the kind in the upper bits, the run below.
-    private enum Kind: UInt64 {
+    enum Kind: UInt64 {
         case control = 0
         case report = 1
         case death = 2
         case memory = 3
         case audit = 4
+        case preparer = 5
+        /// A prepared sandbox that waits, or is not needed any more.
+        case waiting = 6
 
         func token(_ run: UInt64 = 0) -> UInt64 { rawValue << 60 | run }
     }
@@ -49,16 +97,36 @@ struct ControlLoop: ~Copyable {
     /// Returns never: it ends with sandboxd.
     mutating func run() throws(LaunchFailure) -> Never {
         while true {
-            let patience: Int32? = suspects.isEmpty ? nil : 2
-            for token in try at(.descriptors, { () throws(SystemError) in try readiness.wait(milliseconds: patience) })
+            let wait = [fillPool(), letGo(), checkQueue()].compactMap(\.self).min()
+            for token in try at(
+                .descriptors, { () throws(SystemError) in try readiness.wait(milliseconds: patience(wait)) })
             {
                 try handle(token)
             }
             checkSuspects()
+            checkSettling()
+            takeSamples()
         }
     }
 
-    private mutating func handle(_ token: UInt64) throws(LaunchFailure) {
+    /// For how many milliseconds there is nothing to do if nothing happens; `nil`: for ever.
+    ///
+    /// - Parameter wait: in how many nanoseconds something is due.
+    func patience(_ wait: UInt64?) -> Int32? {
+        guard let wait else { return patience }
+        return min(patience ?? .max, Int32(min(wait / 1_000_000 + 1, 1_000_000)))
+    }
+
+    private var patience: Int32? {
+        if !suspects.isEmpty { return 1 }
+        if let youngest = settling.values.max() {
+            // Most take no millisecond; what takes longer waits for a disk.
+            return monotonicNanoseconds() - youngest < 50_000_000 ? 1 : 10
+        }
+        return host.groups.needsSamples && !sandboxes.isEmpty ? 100 : nil
+    }
+
+    mutating func handle(_ token: UInt64) throws(LaunchFailure) {
         let run = token & ((1 << 60) - 1)
         switch Kind(rawValue: token >> 60) {
         case .control: try receiveCommand()
@@ -66,50 +134,66 @@ struct ControlLoop: ~Copyable {
         case .death: try sandboxes[run].map { sandbox throws(LaunchFailure) in try bury(sandbox) }
         case .memory: sandboxes[run].map { suspect($0) }
         case .audit: hearAudit()
+        case .preparer: hearPreparer()
+        case .waiting: buryWaiting(run)
         case nil: break
         }
     }
 
     // MARK: commands
 
-    private mutating func receiveCommand() throws(LaunchFailure) {
+    mutating func receiveCommand() throws(LaunchFailure) {
         let message: MessageSocket.Message?
         do throws(SystemError) {
-            message = try MessageSocket.receive(from: control, maximum: LauncherCommand.maximumBytes, wait: false)
+            message = try MessageSocket.receive(from: control, into: inbox, wait: false)
         } catch {
             // Too large a message or too many descriptors: all of it is gone, and nothing is done.
             if error.errno == EAGAIN || error.errno == EMSGSIZE { return }
             throw LaunchFailure(.handOver, error)
         }
         guard let message else { finish() }
+        let now = monotonicNanoseconds()
         defer { message.closeAll() }
         guard let command = try? LauncherCommand(decoding: message.bytes) else { return }
-        perform(command, descriptors: message.descriptors)
+        perform(command, descriptors: message.descriptors, receivedAt: now)
     }
 
-    private mutating func perform(_ command: LauncherCommand, descriptors: [Int32]) {
+    mutating func perform(_ command: LauncherCommand, descriptors: [Int32], receivedAt: UInt64) {
         switch command {
         case .policy(let policy): add(policy)
         case .audit: startAudit()
-        case .seal:
+        case .seal(let warm):
+            guard !sealed else { return }
             sealed = true
-            send(.sealed(limits: host.groups.name))
+            startPreparer(capacity: warm)
+            send(.sealed(host.groups.resources))
         case .trust:
             if !sealed, descriptors.count == 1 { try? clients.trust(descriptors[0]) }
         case .admit(let client):
             // Refused: the client's requests will be, by name.
             if descriptors.count == 1 { try? clients.admit(client, socket: descriptors[0]) }
-        case .dismiss(let client): clients.dismiss(client)
-        case .launch(let request): launch(request, descriptors)
+        case .dismiss(let client):
+            clients.dismiss(client)
+            endWaiting(of: client)
+        case .launch(let request): launch(request, descriptors, receivedAt: receivedAt)
+        case .prepare(let policy): prepareOne(of: policy)
         case .signal(let run, let signal):
             if (1..<32).contains(signal) { sandboxes[run]?.forward(signal) }
-        case .kill(let run): sandboxes[run]?.kill()
+        case .stop(let run):
+            sandboxes[run]?.stop()
+            endWaiting(run)
+        case .kill(let run):
+            sandboxes[run].map { kill($0) }
+            endWaiting(run)
         case .sample(let run):
-            if let sandbox = sandboxes[run] { send(.sampled(run: run, usage: sandbox.group.usage())) }
+            if let sandbox = sandboxes[run] {
+                send(.sampled(run: run, usage: sandbox.prepared.group.usage(ended: false)))
+            }
+        case .pool: send(.pool(reportPool()))
         }
     }
 
-    private mutating func add(_ policy: CompiledPolicy) {
+    mutating func add(_ policy: CompiledPolicy) {
         do throws(LaunchFailure) {
             guard !sealed, policies[policy.name] == nil, policies.count < Self.maximumPolicies else {
                 throw LaunchFailure(.refused, errno: EPERM, "no more policies are taken")
@@ -121,7 +205,7 @@ struct ControlLoop: ~Copyable {
         }
     }
 
-    private mutating func startAudit() {
+    mutating func startAudit() {
         do throws(LaunchFailure) {
             guard !sealed, audit == nil, policies.isEmpty else {
                 throw LaunchFailure(.refused, errno: EPERM, "audit comes first")
@@ -136,146 +220,21 @@ struct ControlLoop: ~Copyable {
         }
     }
 
-    // MARK: runs
-
-    private mutating func launch(_ request: LaunchRequest, _ descriptors: [Int32]) {
-        do throws(LaunchFailure) {
-            let sandbox = try start(request, descriptors)
-            sandboxes[request.run] = sandbox
-            do throws(SystemError) {
-                try watch(sandbox)
-            } catch {
-                sandboxes[request.run] = nil
-                sandbox.process.killAndReap()
-                release(sandbox)
-                throw LaunchFailure(.descriptors, error)
-            }
-        } catch {
-            send(.failed(run: request.run, failure: error))
-        }
-    }
-
-    private mutating func start(_ request: LaunchRequest, _ descriptors: [Int32]) throws(LaunchFailure) -> Sandbox {
-        guard sealed, request.run < 1 << 60, sandboxes[request.run] == nil, descriptors.count == 3,
-            sandboxes.count < Self.maximumSandboxes
-        else { throw LaunchFailure(.refused, errno: EPERM, "this run can not be started") }
-        guard let prepared = policies[request.policy] else {
-            throw LaunchFailure(.refused, errno: ENOENT, "no policy \(request.policy)")
-        }
-        let request = request.probe ? try RequestCheck.probe(request, of: prepared) : request
-        try RequestCheck.check(request, against: prepared.policy)
-        for descriptor in descriptors { try RequestCheck.checkStandardStream(descriptor) }
-        let caller = request.probe ? nil : try clients.identity(of: request.client)
-        guard let slot = host.slots.take() else { throw LaunchFailure(.slots, errno: EAGAIN, "no identity is free") }
-        do throws(LaunchFailure) {
-            return try start(request, descriptors, prepared, caller, slot)
-        } catch {
-            host.slots.giveBack(slot)
-            throw error
-        }
-    }
-
-    private mutating func start(
-        _ request: LaunchRequest, _ descriptors: [Int32], _ prepared: PreparedPolicy, _ caller: PeerIdentity?,
-        _ slot: IdentitySlot
-    ) throws(LaunchFailure) -> Sandbox {
-        func sequence(_ workspace: Int32?) -> LaunchSequence {
-            LaunchSequence(
-                host: host, prepared: prepared, request: request, slot: slot, workspace: workspace,
-                descriptors: descriptors)
-        }
-        guard let path = request.workspace, let caller else { return try sequence(nil).start() }
-        let workspace = try workspaces.open(path, as: caller, prepared: prepared, slot: slot)
-        return try sequence(workspace.number).start()
-    }
-
-    private func watch(_ sandbox: Sandbox) throws(SystemError) {
-        try readiness.add(sandbox.socket.number, token: Kind.report.token(sandbox.run))
-        try readiness.add(sandbox.process.pidfd.number, token: Kind.death.token(sandbox.run))
-        if sandbox.group.memoryEvents >= 0 {
-            try readiness.add(sandbox.group.memoryEvents, token: Kind.memory.token(sandbox.run))
-        }
-    }
-
-    // MARK: reports and ends
-
-    private func hear(_ sandbox: Sandbox) {
-        while true {
-            switch try? sandbox.hear() {
-            case .started(let at): send(.started(run: sandbox.run, at: at))
-            case .report: continue
-            case .nothing: return
-            case .closed, nil:
-                readiness.forget(sandbox.socket.number)
-                return
-            }
-        }
-    }
-
-    private mutating func hearAudit() {
-        for (uid, denial) in audit?.drain() ?? [] {
-            sandboxes.values.first { $0.slot.command == uid }?.note(denial)
-        }
-    }
-
-    /// cgroup v1 tells of the limit just before it kills, so the kill is looked for until it is counted.
-    private mutating func suspect(_ sandbox: Sandbox) {
-        var count: UInt64 = 0
-        _ = read(sandbox.group.memoryEvents, &count, 8)
-        suspects[sandbox.run] = 500
-    }
-
-    /// An out-of-memory kill of any process ends the run: what is left of it would be half a program.
-    private mutating func checkSuspects() {
-        for (run, looks) in suspects {
-            guard let sandbox = sandboxes[run], looks > 0 else {
-                suspects[run] = nil
-                continue
-            }
-            suspects[run] = looks - 1
-            guard sandbox.group.usage().memoryKills > 0 else { continue }
-            suspects[run] = nil
-            sandbox.kill()
-        }
-    }
-
-    /// pid 1 has ended, and with it every process of its namespace.
-    private mutating func bury(_ sandbox: Sandbox) throws(LaunchFailure) {
-        let reaped = try at(.descriptors) { () throws(SystemError) in try sandbox.process.reap(wait: false) }
-        guard reaped != nil else { return }
-        hear(sandbox)
-        hearAudit()
-        audit?.forget(sandbox.slot.command)
-        readiness.forget(sandbox.process.pidfd.number)
-        readiness.forget(sandbox.socket.number)
-        if sandbox.group.memoryEvents >= 0 { readiness.forget(sandbox.group.memoryEvents) }
-        sandboxes[sandbox.run] = nil
-        if let failure = sandbox.failure {
-            send(.failed(run: sandbox.run, failure: failure))
-        } else {
-            send(.finished(run: sandbox.run, report: sandbox.report()))
-        }
-        release(sandbox)
-    }
-
-    private mutating func release(_ sandbox: Sandbox) {
-        leftGroups.append(sandbox.group)
-        leftGroups.removeAll { $0.remove() }
-        host.slots.giveBack(sandbox.slot)
-    }
-
     /// Blocks when sandboxd does not read: then there is nothing to do for it anyway.
-    private func send(_ event: LauncherEvent) {
+    func send(_ event: LauncherEvent) {
         // EPIPE: sandboxd is gone, and the next receive says so.
         try? MessageSocket.send(event.encoded, over: control)
     }
 
     /// sandboxd is gone. Nothing of it stays.
-    private mutating func finish() -> Never {
-        for sandbox in sandboxes.values { sandbox.kill() }
-        for sandbox in sandboxes.values { sandbox.process.killAndReap() }
-        for sandbox in sandboxes.values { _ = sandbox.group.remove() }
-        for group in leftGroups { _ = group.remove() }
+    mutating func finish() -> Never {
+        for sandbox in sandboxes.values {
+            // Of a run that is over only pid 1 is left to be killed.
+            if sandbox.isTold { try? sandbox.prepared.process.signal(SIGKILL) } else { sandbox.kill() }
+        }
+        for sandbox in sandboxes.values { sandbox.prepared.process.killAndReap() }
+        for sandbox in sandboxes.values { _ = sandbox.prepared.group.remove() }
+        endPool()
         host.groups.removeAll()
         exit(0)
     }

@@ -17,11 +17,13 @@ final class Host {
     let slots: IdentitySlots
     let landlock: Landlock
     let memory: MemoryProtection
+    /// What sandboxes run at: what whoever started sandboxd had.
+    let niceness: Int32
 
     private init(
         proc: Directory, home: consuming OwnedDescriptor, initExecutable: consuming OwnedDescriptor,
         probeExecutable: consuming OwnedDescriptor, groups: any ControlGroupHierarchy, slots: IdentitySlots,
-        landlock: Landlock
+        landlock: Landlock, niceness: Int32
     ) {
         self.proc = proc
         self.home = home
@@ -31,6 +33,7 @@ final class Host {
         self.slots = slots
         self.landlock = landlock
         memory = MemoryProtection(proc: proc)
+        self.niceness = niceness
     }
 
     static func prepare(control: Int32) throws(LaunchFailure) -> Host {
@@ -38,6 +41,8 @@ final class Host {
             guard geteuid() == 0 else { throw SystemError("start as root", errno: EPERM) }
             try settle(control: control)
         }
+        let niceness = Niceness.own
+        Niceness.lower(to: Niceness.ofService)
         let proc = try at(.descriptors) { () throws(SystemError) in try Directory("/proc") }
         let home = try at(.template) { () throws(SystemError) in
             try MountNamespace.open(of: getpid(), proc: proc)
@@ -48,14 +53,11 @@ final class Host {
         let probe = try at(.descriptors) { () throws(SystemError) in
             try InitExecutable.sealedCopy(of: ProbePlan.program)
         }
-        let slots = try at(.slots) { () throws(SystemError) in try IdentitySlots.reserve() }
-        let groups = try at(.cgroup) { () throws(SystemError) in
-            try ControlGroupDetection.detect(name: "sandboxd-\(slots.block)")
-        }
+        let (slots, groups) = try IdentitySlots.reserve()
         let landlock = try at(.commandLandlock) { () throws(SystemError) in try Landlock() }
         return Host(
             proc: proc, home: home, initExecutable: executable, probeExecutable: probe, groups: groups, slots: slots,
-            landlock: landlock)
+            landlock: landlock, niceness: niceness)
     }
 
     /// Every command gets a limit of one byte on core dumps, which is the value at which the kernel starts no handler of

@@ -20,17 +20,29 @@ final class IdentitySlots {
         self.lock = lock
     }
 
-    static func reserve() throws(SystemError) -> IdentitySlots {
+    /// The first block that is free, with the cgroups of that number. A launcher that has another /run does not see the
+    /// lock on the block, but where it has the same cgroups it sees that these are taken.
+    static func reserve() throws(LaunchFailure) -> (slots: IdentitySlots, groups: any ControlGroupHierarchy) {
         if mkdir(lockDirectory, 0o700) != 0 && errno != EEXIST {
-            throw SystemError("create directory", lockDirectory, errno: errno)
+            throw LaunchFailure(.slots, errno: errno, "create directory \(lockDirectory)")
         }
         // Block 0 holds the daemon's own fallback identity.
         for block in 1..<SandboxIdentities.blockCount {
-            if let lock = try FileLock(at: "\(lockDirectory)/block-\(block)") {
-                return IdentitySlots(block: block, lock: lock)
+            guard let lock = try lock(block) else { continue }
+            let groups = try at(.cgroup) { () throws(SystemError) in
+                try ControlGroupDetection.claim(name: "sandboxd-\(block)")
             }
+            if let groups { return (IdentitySlots(block: block, lock: lock), groups) }
         }
-        throw SystemError("reserve a block of identities", lockDirectory, errno: EAGAIN)
+        throw LaunchFailure(.slots, errno: EAGAIN, "reserve a block of identities in \(lockDirectory)")
+    }
+
+    private static func lock(_ block: UInt32) throws(LaunchFailure) -> FileLock? {
+        do throws(SystemError) {
+            return try FileLock(at: "\(lockDirectory)/block-\(block)")
+        } catch {
+            throw LaunchFailure(.slots, error)
+        }
     }
 
     /// The lowest slots come first: id maps of workspaces are kept per slot.

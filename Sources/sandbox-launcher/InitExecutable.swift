@@ -15,8 +15,18 @@ enum InitExecutable {
                 program.withUnsafeBytes { write(number, $0.baseAddress! + written, program.count - written) }
             }
         }
-        try system("seal a copy of", path) { sandbox_seal(number) }
+        try seal(number, path)
         return copy
+    }
+
+    /// EBUSY: somebody holds one of its pages for a moment, as what scans memory does (`F_ADD_SEALS`, fcntl(2)).
+    private static func seal(_ number: Int32, _ path: String) throws(SystemError) {
+        for attempt in 0... {
+            guard sandbox_seal(number) != 0 else { return }
+            let code = errno
+            guard code == EBUSY, attempt < 50 else { throw SystemError("seal a copy of", path, errno: code) }
+            usleep(10_000)
+        }
     }
 
     private static func siblingPath(_ name: String) throws(SystemError) -> String {

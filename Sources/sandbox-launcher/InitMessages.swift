@@ -53,22 +53,62 @@ enum PrepareMessage {
         header.rules = blob.append(table)
         header.filter = blob.append(filter.instructions)
         header.filter_count = UInt32(filter.count)
-        header.tmp_options = blob.append([options(policy.tmpBytes)])
-        header.shm_options = blob.append([options(policy.shmBytes)])
+        header.tmp_options = blob.append([TemporaryOptions.text(bytes: policy.tmpBytes)])
+        header.shm_options = blob.append([TemporaryOptions.text(bytes: policy.shmBytes)])
+        header.workspace_options = blob.append([WorkspaceMessage.options(policy.maximum, of: policy)])
         header.bytes = UInt32(blob.bytes.count)
         return blob.finished(header)
     }
+}
 
-    /// `tmpfs(5)`: one file for each 4 KiB at most, so that empty files are bounded too.
-    private static func options(_ bytes: UInt64) -> String {
-        "mode=1777,size=\(bytes),nr_inodes=\(max(1024, bytes / 4096))"
+/// Mount options of a file system in memory, `tmpfs(5)`.
+enum TemporaryOptions {
+    /// More is no size of anything; the kernel rounds up to pages, and what overflows then is "no limit". The number of
+    /// inodes it multiplies by 1024.
+    static let mostBytes: UInt64 = 1 << 60
+    static let mostInodes: UInt64 = 1 << 50
+
+    /// - Parameter inodes: `nil` for one for each 4 KiB, so that empty files are bounded too.
+    static func text(bytes: UInt64, inodes: UInt64? = nil) -> String {
+        "mode=1777," + size(bytes: bytes, inodes: inodes)
+    }
+
+    /// What can be changed later.
+    static func size(bytes: UInt64, inodes: UInt64? = nil) -> String {
+        "size=\(bytes),nr_inodes=\(inodes ?? MemoryFiles.inodes(ofBytes: bytes))"
     }
 }
 
 /// `init_workspace`.
 enum WorkspaceMessage {
-    static func encode(hasMount: Bool) -> [UInt8] {
-        withUnsafeBytes(of: init_workspace(has_mount: hasMount ? 1 : 0)) { Array($0) }
+    static func encode(_ limits: LaunchLimits, of policy: CompiledPolicy, hasMount: Bool) -> [UInt8] {
+        var message = init_workspace()
+        message.has_mount = hasMount ? 1 : 0
+        let tmpBytes = limits.tmpBytes ?? policy.tmpBytes
+        if !hasMount, !hasUsualWorkspace(limits, of: policy) {
+            withUnsafeMutableBytes(of: &message.options) { copy(options(limits, of: policy), to: $0) }
+        }
+        if tmpBytes < policy.tmpBytes {
+            withUnsafeMutableBytes(of: &message.tmp_options) { copy(TemporaryOptions.size(bytes: tmpBytes), to: $0) }
+        }
+        return withUnsafeBytes(of: message) { Array($0) }
+    }
+
+    /// Of a workspace in memory.
+    static func options(_ limits: LaunchLimits, of policy: CompiledPolicy) -> String {
+        TemporaryOptions.text(
+            bytes: limits.workspaceBytes ?? limits.tmpBytes ?? policy.tmpBytes, inodes: limits.workspaceInodes)
+    }
+
+    private static func hasUsualWorkspace(_ limits: LaunchLimits, of policy: CompiledPolicy) -> Bool {
+        limits.workspaceBytes == policy.maximum.workspaceBytes && limits.tmpBytes == policy.maximum.tmpBytes
+            && limits.workspaceInodes == policy.maximum.workspaceInodes
+    }
+
+    /// Two numbers and three words: it always fits, with the NUL that is there already.
+    private static func copy(_ text: String, to field: UnsafeMutableRawBufferPointer) {
+        precondition(text.utf8.count < field.count, "mount options are too long")
+        field.copyBytes(from: text.utf8)
     }
 }
 

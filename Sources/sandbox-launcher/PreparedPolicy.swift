@@ -8,10 +8,17 @@ final class PreparedPolicy {
     let policy: CompiledPolicy
     let template: OwnedDescriptor
     let roots: WorkspaceRoots
+    /// What can be said about the disks behind what is shown.
+    let rates: DiskRates
     /// `init_prepare` with all that follows it.
     let message: [UInt8]
     /// argv of this policy's probe.
     let probeArguments: [String]
+    /// Raised when something had to be hidden anew: what was made before does not hide it.
+    var generation: UInt32 = 0
+    /// Whether its sandboxes may have a network namespace that served before. With loopback, pid 1 needs rights on it. And
+    /// outside the system's own directories there may be sockets of somebody who keeps what a command gives him.
+    let sharesNetworks: Bool
     /// Whether pid 1 forbids executable files in memory first of all.
     let sealsMemoryFiles: Bool
 
@@ -19,19 +26,30 @@ final class PreparedPolicy {
     init(_ policy: CompiledPolicy, host: Host, isAudited: Bool) throws(LaunchFailure) {
         self.policy = policy
         try Self.check(policy)
+        sharesNetworks = !policy.loopback && policy.readPaths.allSatisfy(Self.isSystemPath)
         roots = try WorkspaceRoots(policy.workspaceRoots, proc: host.proc)
-        let request = Self.filterRequest(policy, memory: host.memory)
-        let filter = try Self.compile(request)
         sealsMemoryFiles = !policy.executesWritten && host.memory.hasMemoryFileRule
         let contents = try at(.template) { () throws(SystemError) in try TemplateContents(readPaths: policy.readPaths) }
         let executables = try ExecutableTree(policy, contents: contents)
+        let building = try TemplateNamespace.begin(policy, contents: contents, executables: executables)
+        // All that needs no template, meanwhile.
+        rates = try at(.cgroup) { () throws(SystemError) in try DiskRates(contents) }
+        try rates.require(policy.maximum, host.groups.resources)
+        let request = Self.filterRequest(policy, memory: host.memory)
+        let filter = try Self.compile(request)
         let rules = PathRules(policy, contents: contents, executables: executables, landlock: host.landlock)
         message = PrepareMessage.encode(
             policy, rules: rules, filter: filter, watched: request.watchedAndAllowed,
             isAudited: isAudited, host: host)
         let shown = Set(contents.shown.map(\.path))
         probeArguments = Self.probeArguments(policy, shown: shown)
-        template = try TemplateNamespace.build(policy, contents: contents, executables: executables, host: host)
+        template = try building.finish(host)
+    }
+
+    private static func isSystemPath(_ path: String) -> Bool {
+        ["/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt"].contains {
+            path == $0 || path.hasPrefix("\($0)/")
+        }
     }
 
     private static func probeArguments(_ policy: CompiledPolicy, shown: Set<String>) -> [String] {
@@ -61,6 +79,9 @@ final class PreparedPolicy {
         guard policy.tmpBytes > 0, policy.shmBytes > 0 else {
             throw LaunchFailure(.refused, errno: EINVAL, "tmp and shm need a size")
         }
+        guard max(policy.tmpBytes, policy.shmBytes) <= TemporaryOptions.mostBytes,
+            RequestCheck.impossibleSize(policy.maximum) == nil
+        else { throw LaunchFailure(.refused, errno: EINVAL, "a size is more than there can be") }
     }
 
     private static func filterRequest(_ policy: CompiledPolicy, memory: MemoryProtection) -> FilterRequest {

@@ -9,6 +9,12 @@ enum RequestCheck {
         if let limit = request.limits.widerThan(policy.maximum) {
             throw refusal("limit \(limit) is zero or wider than policy \(policy.name)'s")
         }
+        // A file system in memory of no size is one without a limit; the size of /tmp is the policy's, whatever its limits say.
+        if let tmpBytes = request.limits.tmpBytes, tmpBytes == 0 || tmpBytes > policy.tmpBytes {
+            throw refusal("limit tmp is zero or wider than policy \(policy.name)'s")
+        }
+        if request.workspace == nil { try checkMemory(request.limits, policy) }
+        if let size = impossibleSize(request.limits) { throw refusal("limit \(size) is more than there can be") }
         if request.workspace != nil && policy.workspaceMode == .none {
             throw refusal("policy \(policy.name) allows no workspace")
         }
@@ -16,6 +22,23 @@ enum RequestCheck {
         where !variable.utf8.dropFirst().contains(UInt8(ascii: "=")) || variable.utf8.first == UInt8(ascii: "=") {
             throw refusal("an environment variable has no name")
         }
+    }
+
+    /// A workspace in memory is never without a size: where the policy names none, that of its /tmp.
+    private static func checkMemory(_ limits: LaunchLimits, _ policy: CompiledPolicy) throws(LaunchFailure) {
+        let most = policy.maximum.workspaceBytes ?? policy.tmpBytes
+        let bytes = limits.workspaceBytes ?? policy.tmpBytes
+        if bytes > most { throw refusal("limit workspace size is wider than policy \(policy.name)'s") }
+        let inodes = policy.maximum.workspaceInodes ?? MemoryFiles.inodes(ofBytes: bytes)
+        if limits.workspaceInodes ?? 0 > inodes {
+            throw refusal("limit workspace inodes is wider than policy \(policy.name)'s")
+        }
+    }
+
+    /// The name of a size that no file system can have.
+    static func impossibleSize(_ limits: LaunchLimits) -> String? {
+        if limits.workspaceBytes ?? 0 > TemporaryOptions.mostBytes { return "workspace size" }
+        return limits.workspaceInodes ?? 0 > TemporaryOptions.mostInodes ? "workspace inodes" : nil
     }
 
     /// The probe that a request asks for, in this process's own words. It runs for nobody: whoever could make it run

@@ -3,37 +3,40 @@ import Glibc
 import LaunchPlan
 import LinuxSystem
 
-/// One sandbox that lives: its pid 1, its group, its identities, and what its pid 1 has reported.
+/// One run's sandbox: what was prepared, what it was asked for, and what its pid 1 has reported.
 final class Sandbox {
-    let run: UInt64
     let request: LaunchRequest
-    let slot: IdentitySlot
-    let group: any ControlGroup
-    let process: ForkedChild
-    /// pid 1's socket; its reports come here.
-    let socket: OwnedDescriptor
+    let prepared: PreparedSandbox
+    private let workspaceSize: WorkspaceSize?
+    let stamps: LaunchStamps
+
+    var run: UInt64 { request.run }
+    private var group: any ControlGroup { prepared.group }
 
     private(set) var startedAt: UInt64?
     private(set) var failure: LaunchFailure?
     private(set) var ending: RunReport.Ending?
+    /// Every process of it but pid 1 has ended or has its SIGKILL: its programs execute nothing any more.
+    private(set) var isEnding = false
+    /// And none of them is in a system call: nothing of it changes anything any more, and what it has used is known.
+    private(set) var isOver = false
+    /// sandboxd has been told of its end.
+    var isTold = false
     private var lastReport = init_report()
     private var denials: [KernelDenial] = []
 
-    init(
-        run: UInt64, request: LaunchRequest, slot: IdentitySlot, group: any ControlGroup,
-        process: consuming ForkedChild, socket: consuming OwnedDescriptor
-    ) {
-        self.run = run
+    init(request: LaunchRequest, prepared: PreparedSandbox, workspaceSize: WorkspaceSize?, stamps: LaunchStamps) {
         self.request = request
-        self.slot = slot
-        self.group = group
-        self.process = process
-        self.socket = socket
+        self.prepared = prepared
+        self.workspaceSize = workspaceSize
+        self.stamps = stamps
     }
 
     enum Heard {
         case nothing
         case started(at: UInt64)
+        /// From now on `isEnding`.
+        case ending
         case report, closed
     }
 
@@ -42,7 +45,7 @@ final class Sandbox {
         let message: MessageSocket.Message?
         do {
             message = try MessageSocket.receive(
-                from: socket.number, maximum: MemoryLayout<init_denial>.size, wait: false)
+                from: prepared.socket.number, maximum: MemoryLayout<init_denial>.size, wait: false)
         } catch {
             if error.errno == EAGAIN { return .nothing }
             throw error
@@ -65,6 +68,15 @@ final class Sandbox {
             failure = LaunchFailure(stage, errno: report.error, subject(of: stage), denials: denials)
         case init_report_ended.rawValue:
             ending = Self.ending(status: report.status)
+            if report.full & UInt32(INIT_LEFT_PROCESSES) != 0 {
+                // They die, and pid 1 waits for them: neither is to wait for a share of CPU time.
+                hurryInit()
+                group.liftQuota()
+            } else {
+                isOver = true
+            }
+            isEnding = true
+            return .ending
         default: break
         }
         return .report
@@ -94,25 +106,61 @@ final class Sandbox {
         status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .signaled(status & 0x7f)
     }
 
-    /// The end, once pid 1 is reaped and with it everybody.
+    /// The end, once it is over.
     func report() -> RunReport {
-        var usage = group.usage()
+        var usage = group.usage(ended: true)
         if ending != nil {
-            usage.readBytes = lastReport.blocks_read * 512
-            usage.writeBytes = lastReport.blocks_written * 512
+            // Each knows what the other does not: the group of who was not waited for, pid 1 of what is written out later.
+            usage.readBytes = max(usage.readBytes ?? 0, lastReport.blocks_read * 512)
+            usage.writeBytes = max(usage.writeBytes ?? 0, lastReport.blocks_written * 512)
             usage.contextSwitches = lastReport.context_switches
         }
         let now = monotonicNanoseconds()
+        // The command's own end, where there is one: what it left behind may take long to die.
+        let endedAt = ending == nil ? now : min(max(lastReport.at, startedAt ?? now), now)
         return RunReport(
-            ending: ending ?? .killed, startedAt: startedAt ?? now, endedAt: now, usage: usage, denials: denials)
+            ending: ending ?? .killed, startedAt: startedAt ?? now, endedAt: endedAt, usage: usage, denials: denials,
+            fullSpaces: ending == nil ? [] : fullSpaces, stamps: stamps)
     }
 
-    func kill() {
-        group.killAll()
-        // ESRCH: it has ended.
-        try? process.signal(SIGKILL)
+    /// pid 1 tells of what is in memory; of a caller's directory only what its quota says.
+    private var fullSpaces: FullSpaces {
+        FullSpaces(rawValue: lastReport.full & 0b111_111).union(workspaceSize?.fullSpaces() ?? [])
     }
+
+    /// Looks whether it is over: a system call that no signal interrupts goes on until it is done, also after SIGKILL.
+    ///
+    /// - Parameter patient: so far. A crowd needs CPU time to die, longer than an answer should take; then who only waits for a
+    ///   core is not waited for.
+    func settle(patient: Bool, proc: Directory) -> Bool {
+        if !isOver, isEnding {
+            isOver = !group.isAnyRunning(but: prepared.process.pid, sleepingOnly: !patient, proc: proc)
+        }
+        return isOver
+    }
+
+    /// SIGKILL for every process: by the group where the kernel does that at once (v2), else by the user, whom no other
+    /// sandbox has. Were neither to work, the end of pid 1 is theirs.
+    func kill() {
+        hurryInit()
+        let isSent = group.killAll()
+        // Before the others, whose end it would report as their own. ESRCH: it has ended.
+        try? prepared.process.signal(SIGKILL)
+        if isSent || ForkedChild.killAll(ofUser: prepared.slot.command) { isEnding = true }
+    }
+
+    /// SIGTERM for every process, by pid 1, who alone can reach them all at once.
+    func stop() {
+        hurryInit()
+        group.renewQuota()
+        try? prepared.process.signal(INIT_STOP_SIGNAL)
+    }
+
+    /// pid 1 has to run to end the others, and stands in line with all of them: behind 50 that were busy on a tenth of a
+    /// core for more than a second, which with this and `killAll` became 50 ms. It is not reaped, so the number is its
+    /// own. Where this process may not do that, the end takes as long as it takes.
+    private func hurryInit() { Niceness.set(-20, of: prepared.process.pid) }
 
     /// A signal from 1 to 31 for the command's process group.
-    func forward(_ signal: Int32) { try? process.signal(signal + INIT_SIGNAL_CARRIER) }
+    func forward(_ signal: Int32) { try? prepared.process.signal(signal + INIT_SIGNAL_CARRIER) }
 }

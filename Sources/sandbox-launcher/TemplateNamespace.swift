@@ -6,24 +6,51 @@ import LinuxSystem
 /// A mount namespace whose root is what a policy's sandboxes see, made once. Each sandbox begins as a copy of it, in a
 /// user namespace of its own, and therefore finds every mount in it locked.
 enum TemplateNamespace {
-    static func build(
-        _ policy: CompiledPolicy, contents: TemplateContents, executables: ExecutableTree, host: Host
-    ) throws(LaunchFailure) -> OwnedDescriptor {
-        try at(.template) { () throws(SystemError) in
+    /// A child that builds one, while the launcher does something else. Ends with this object.
+    final class Builder {
+        private let child: ForkedChild
+        private let results: OwnedDescriptor
+        /// Its end ends the child.
+        private let gate: OwnedDescriptor
+
+        fileprivate init(
+            _ child: consuming ForkedChild, results: consuming OwnedDescriptor, gate: consuming OwnedDescriptor
+        ) {
+            self.child = child
+            self.results = results
+            self.gate = gate
+        }
+
+        deinit { child.killAndReap() }
+
+        func finish(_ host: Host) throws(LaunchFailure) -> OwnedDescriptor {
+            do throws(SystemError) {
+                try readResult(results)
+                return try MountNamespace.open(of: child.pid, proc: host.proc)
+            } catch {
+                throw LaunchFailure(.template, error)
+            }
+        }
+    }
+
+    static func begin(
+        _ policy: CompiledPolicy, contents: TemplateContents, executables: ExecutableTree
+    ) throws(LaunchFailure) -> Builder {
+        do throws(SystemError) {
             let results = try DescriptorPair.pipe()
             let gate = try DescriptorPair.pipe()
             let (resultsWrite, gateRead) = (results.second.number, gate.first.number)
             let gateWrite = gate.second.number
             // A pid namespace that is thrown away: the template's /proc shows its processes, which is nobody. The kernel
             // wants to see a /proc before a sandbox may mount its own, and this one tells nothing to who uncovers it.
-            let builder = try ForkedChild.fork(namespaces: [.mount, .pid]) {
+            let child = try ForkedChild.fork(namespaces: [.mount, .pid]) {
                 close(gateWrite)
                 return runBuilder(policy, contents, executables, results: resultsWrite, gate: gateRead)
             }
-            defer { builder.killAndReap() }
             // Only the builder holds the writing end now: its death is the end of the pipe.
-            try readResult(results.closingSecond())
-            return try MountNamespace.open(of: builder.pid, proc: host.proc)
+            return Builder(child, results: results.closingSecond(), gate: gate.closingFirst())
+        } catch {
+            throw LaunchFailure(.template, error)
         }
     }
 
@@ -46,7 +73,7 @@ enum TemplateNamespace {
         return 0
     }
 
-    private static func readResult(_ results: borrowing OwnedDescriptor) throws(SystemError) {
+    fileprivate static func readResult(_ results: borrowing OwnedDescriptor) throws(SystemError) {
         var message = [UInt8](repeating: 0, count: 2048)
         let number = results.number
         let count = try system("read the builder's result") { read(number, &message, message.count) }
@@ -93,24 +120,44 @@ enum TemplateNamespace {
     /// Covers again what the host has put in the place of something hidden since: the kernel drops a cover with the file
     /// under it, also when another one takes its name (rename(2)), and what was not there could not be covered.
     ///
-    /// In the template's namespace, at its root. A cover is the template's own file.
-    static func keepHidden(_ paths: [String]) throws(SystemError) {
+    /// In the template's namespace, at its root. A cover is the template's own file. Returns whether anything had to be
+    /// covered.
+    static func keepHidden(_ paths: [String]) throws(SystemError) -> Bool {
+        guard !paths.isEmpty else { return false }
+        var root = stat()
+        try system("describe a root", "/") { stat("/", &root) }
+        var hasHidden = false
+        for path in paths {
+            var status = stat()
+            if stat(path, &status) == 0, status.st_dev == root.st_dev { continue }
+            if try hide(path) { hasHidden = true }
+        }
+        return hasHidden
+    }
+
+    /// Fails where something that must be hidden is not: the host has just replaced it. In the template's namespace.
+    static func requireHidden(_ paths: [String]) throws(SystemError) {
         guard !paths.isEmpty else { return }
         var root = stat()
         try system("describe a root", "/") { stat("/", &root) }
         for path in paths {
             var status = stat()
-            if stat(path, &status) == 0, status.st_dev == root.st_dev { continue }
-            try hide(path)
+            if stat(path, &status) == 0 {
+                guard status.st_dev == root.st_dev else { throw SystemError("hide", path, errno: EAGAIN) }
+            } else if errno != ENOENT {
+                throw SystemError("hide", path, errno: errno)
+            }
         }
     }
 
-    private static func hide(_ path: String) throws(SystemError) {
+    /// Returns whether there was anything to hide.
+    @discardableResult
+    private static func hide(_ path: String) throws(SystemError) -> Bool {
         var status = stat()
         let inside = String(path.dropFirst())
         guard stat(inside, &status) == 0 else {
             // Not there: nothing to hide. Anything else is not taken for "not there".
-            if errno == ENOENT { return }
+            if errno == ENOENT { return false }
             throw SystemError("hide", path, errno: errno)
         }
         let cover = status.st_mode & S_IFMT == S_IFDIR ? ".mask/directory" : ".mask/file"
@@ -119,5 +166,6 @@ enum TemplateNamespace {
         let flags =
             UInt(MS_REMOUNT) | UInt(MS_BIND) | UInt(MS_RDONLY) | UInt(MS_NOSUID) | UInt(MS_NODEV) | UInt(MS_NOEXEC)
         try system("hide", path) { mount(nil, inside, nil, flags, nil) }
+        return true
     }
 }

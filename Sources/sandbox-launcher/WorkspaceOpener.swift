@@ -3,6 +3,19 @@ import Glibc
 import LaunchPlan
 import LinuxSystem
 
+/// A caller's directory as its sandbox gets it.
+final class OpenedWorkspace {
+    /// Detached.
+    let mount: OwnedDescriptor
+    /// `nil`: nothing is promised.
+    let size: WorkspaceSize?
+
+    init(mount: consuming OwnedDescriptor, size: WorkspaceSize?) {
+        self.mount = mount
+        self.size = size
+    }
+}
+
 /// Opens a caller's directory as the caller, holds it against the policy, and makes of it a mount in which its files
 /// belong to the sandbox.
 struct WorkspaceOpener {
@@ -20,8 +33,8 @@ struct WorkspaceOpener {
     init(host: Host) { self.host = host }
 
     mutating func open(
-        _ path: String, as caller: PeerIdentity, prepared: PreparedPolicy, slot: IdentitySlot
-    ) throws(LaunchFailure) -> OwnedDescriptor {
+        _ path: String, as caller: PeerIdentity, prepared: PreparedPolicy, limits: LaunchLimits, slot: IdentitySlot
+    ) throws(LaunchFailure) -> OpenedWorkspace {
         try Self.requireNormal(path)
         let policy = prepared.policy
         let opened = try openAsCaller(path, caller, writable: policy.workspaceMode == .write)
@@ -30,8 +43,9 @@ struct WorkspaceOpener {
             try PathWalk.path(of: directory, proc: host.proc)
         }
         try prepared.roots.require(opened.places, at: real, caller: caller)
+        let size = try WorkspaceSize(limits, mode: policy.workspaceMode, directory: directory)
         let namespace = try map(caller, to: slot)
-        return try at(.workspaceMount) { () throws(SystemError) in
+        let mount = try at(.workspaceMount) { () throws(SystemError) in
             let tree = try DetachedMount.clone(of: directory, recursive: false)
             var attributes: DetachedMount.Attributes = [.noSuid, .noDev]
             if policy.workspaceMode == .read { attributes.insert(.readOnly) }
@@ -45,6 +59,7 @@ struct WorkspaceOpener {
             }
             return tree
         }
+        return OpenedWorkspace(mount: mount, size: size)
     }
 
     private static func requireNormal(_ path: String) throws(LaunchFailure) {

@@ -3,12 +3,16 @@
 import Glibc
 import LaunchPlan
 import LinuxSystem
+import SeccompFilter
 
 /// Where sandboxd's socket is.
 let controlDescriptor: Int32 = 3
 
 func launch() throws(LaunchFailure) -> Never {
     let host = try Host.prepare(control: controlDescriptor)
+    var waiting = pollfd(fd: controlDescriptor, events: Int16(POLLIN), revents: 0)
+    // While sandboxd reads its policies: the tables and pages that the first filter needs.
+    if poll(&waiting, 1, 0) == 0 { _ = try? FilterCompiler.compile(FilterRequest()) }
     var loop = try ControlLoop(control: controlDescriptor, host: host)
     try loop.run()
 }

@@ -3,24 +3,20 @@ import LaunchPlan
 import LinuxSystem
 import SandboxPolicy
 
-/// The root helper, started and told the policies while this process is still root.
+/// The root helper, started first of all, so that it gets ready while policies are read, and told the policies while this
+/// process is still root.
 struct LauncherProcess {
     /// sandboxd's end, for one new owner; the launcher ends when it is closed. When the start fails, the process's end
     /// closes it.
     let socket: Int32
     let process: ChildProcess
-    /// "cgroup v2", as the launcher says.
-    let resourceControl: String
 
     /// Room for the largest message and a queue behind it.
     private static let bufferBytes = 1 << 20
     /// How long one answer may take; the first ones build file systems.
     private static let patience: Int32 = 60_000
 
-    /// - Parameters:
-    ///   - served: the socket that clients come through.
-    ///   - landlockAudit: whether Landlock's refusals are to be taken from the host's audit messages.
-    init(path: String, policies: PolicySet, served: Int32, landlockAudit: Bool) throws {
+    init(path: String) throws {
         do throws(SystemError) {
             let (own, theirs) = try DescriptorPair.sockets(SOCK_SEQPACKET).release()
             let other = OwnedDescriptor(owning: theirs)
@@ -33,28 +29,39 @@ struct LauncherProcess {
         } catch {
             throw StartUpError(.unavailable, "\(error)")
         }
+    }
+
+    /// Tells it everything, and does not wait for what it says to that: `LauncherAnswers` does.
+    ///
+    /// - Parameters:
+    ///   - served: the socket that clients come through.
+    ///   - landlockAudit: whether Landlock's refusals are to be taken from the host's audit messages.
+    ///   - warm: how many sandboxes are made ahead and wait.
+    func prepare(_ policies: PolicySet, served: Int32, landlockAudit: Bool, warm: UInt32) throws {
         if landlockAudit { try Self.startAudit(socket) }
         for name in policies.names.sorted() {
-            guard let policy = policies[name] else { continue }
-            try Self.send(.policy(policy.compiled()), socket)
-            switch try Self.answer(socket) {
-            case .policyReady(name): continue
-            case .policyRefused(_, let failure):
-                let reason = failure.errno == 0 ? "" : ": \(errnoName(failure.errno))"
-                throw StartUpError(
-                    .configuration,
-                    "the launcher refused policy '\(name)'"
-                        + (failure.stage == .refused ? "" : " at \(failure.stage.name)")
-                        + ": \(failure.subject)\(reason)")
-            default: throw StartUpError(.unavailable, "the launcher gave a wrong answer to policy '\(name)'")
-            }
+            if let policy = policies[name] { try Self.send(.policy(policy.compiled()), socket) }
         }
         try Self.send(.trust, socket, descriptors: [served])
-        try Self.send(.seal, socket)
-        guard case .sealed(let limits) = try Self.answer(socket) else {
-            throw StartUpError(.unavailable, "the launcher gave a wrong answer to the end of the policies")
-        }
-        resourceControl = limits
+        try Self.send(.seal(warm: warm), socket)
+    }
+
+    /// When nothing comes of the start: it leaves nothing behind.
+    func giveUp() {
+        // Whoever has it by now: this is its end for all.
+        shutdown(socket, Int32(SHUT_RDWR))
+        _ = process.wait(milliseconds: 5000)
+    }
+
+    static func refusal(of policy: Policy, _ failure: LaunchFailure) -> StartUpError {
+        let key = ["limits.write-rate", "limits.read-rate"].first { failure.subject.hasPrefix($0.dropFirst(7)) }
+        let place = key.flatMap { policy.origin(of: $0) }.map { " (\($0))" } ?? ""
+        let reason = failure.errno == 0 ? "" : ": \(errnoName(failure.errno))"
+        return StartUpError(
+            .configuration,
+            "the launcher refused policy '\(policy.name)'\(place)"
+                + (failure.stage == .refused ? "" : " at \(failure.stage.name)")
+                + ": \(failure.subject)\(reason)")
     }
 
     private static func startAudit(_ socket: Int32) throws {

@@ -8,7 +8,10 @@ enum PolicyFiles {
 
     /// Reads `directory` (the default one only if it exists) and then the single files. Those in a directory must be
     /// root's; a single file was named by root, and whose it is was root's to see.
-    static func load(directory: String?, files: [String]) throws -> PolicySet {
+    ///
+    /// - Parameter only: the one policy that is wanted, if there is one of that name. Of others nothing is read then, neither
+    ///   what is wrong in them.
+    static func load(directory: String?, files: [String], only: String?) throws -> PolicySet {
         var inputs: [PolicyInput] = []
         do throws(SystemError) {
             for path in try paths(in: directory) { inputs.append(try input(path, ownedByRoot: true)) }
@@ -16,6 +19,8 @@ enum PolicyFiles {
         } catch {
             throw StartUpError(.configuration, "\(error)")
         }
+        // Where it is not there, or anything is wrong, everything is read: for every problem, and the names of all.
+        if let only, let policy = PolicySet.alone(only, of: inputs) { return try resolveTenants(in: policy) }
         let policies: PolicySet
         do throws(PolicyErrors) {
             let builtIn = try PolicySet.builtIn()
@@ -23,7 +28,7 @@ enum PolicyFiles {
         } catch {
             throw StartUpError(.configuration, "\(error)")
         }
-        return try resolveTenants(in: policies)
+        return try resolveTenants(in: only.map(policies.narrowed) ?? policies)
     }
 
     /// Names of users and groups are looked up once, while nobody else has a say: what a policy says then stays.

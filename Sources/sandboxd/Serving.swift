@@ -1,4 +1,5 @@
 import Glibc
+import LaunchPlan
 import LinuxSystem
 import Logging
 import NIOCore
@@ -29,7 +30,12 @@ enum Serving {
     private static let exitStatus = Mutex<Int32?>(nil)
 
     /// Serves until a signal, the end of the only connection, or the end of the launcher. Returns the exit status.
-    static func run(_ source: Source, policies: PolicySet, launcherSocket: Int32, log: Logger) throws -> Int32 {
+    ///
+    /// - Parameter announce: called when the launcher has taken everything.
+    static func run(
+        _ source: Source, policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, log: Logger,
+        announce: (ResourceControl) -> Void
+    ) throws -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
         for number in [SIGTERM, SIGINT, SIGUSR1] { sigaddset(&signals, number) }
@@ -37,21 +43,32 @@ enum Serving {
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
-        let server = try loop.flatSubmit {
-            start(source, policies: policies, launcherSocket: launcherSocket, loop: loop, log: log)
+        // While the launcher works on the policies.
+        let parts = try loop.submit {
+            NIOLoopBound(
+                try Parts(policies: policies, launcher: launcher, limits: limits, loop: loop, log: log), eventLoop: loop
+            )
         }.wait()
+        do {
+            announce(try loop.flatSubmit { parts.value.answers.result }.wait())
+        } catch {
+            // Its end is not told of on top of that.
+            try loop.submit { parts.value.engine.stop() }.wait()
+            throw error
+        }
+        try loop.flatSubmit { serve(source, parts.value) }.wait()
         while true {
             var number: Int32 = 0
             guard sigwait(&signals, &number) == 0 else { continue }
             if let status = exitStatus.withLock({ $0 }) {
-                loop.execute { server.value.engine.stop() }
+                loop.execute { parts.value.engine.stop() }
                 return status
             }
             guard number != SIGUSR1 else { continue }
             log.info("stopping", metadata: ["signal": "\(number)"])
             loop.execute {
                 let reason = ServiceError(.draining, "sandboxd is stopping", category: .temporary)
-                server.value.server.stop(within: closingTime, because: reason) { finish(0) }
+                parts.value.server.stop(within: closingTime, because: reason) { finish(0) }
             }
         }
     }
@@ -59,35 +76,45 @@ enum Serving {
     private struct Parts {
         let engine: Engine
         let server: Server
+        let answers: LauncherAnswers
+
+        /// Begins to hear what the launcher answers. No client is served yet.
+        init(
+            policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, loop: any EventLoop, log: Logger
+        ) throws {
+            let link = LauncherLink(socket: OwnedDescriptor(owning: launcher.socket), loop: loop)
+            let unknown = ResourceControl(version: 0, features: [])
+            let engine = try Engine(
+                loop: loop, policies: policies, launcher: link, resources: unknown, limits: limits, log: log)
+            let answers = LauncherAnswers(policies, loop: loop)
+            engine.onStartUpAnswer = { [unowned engine] event in
+                answers.take(event)
+                if case .sealed(let found) = event { engine.resources = found }
+            }
+            engine.onLauncherGone = { answers.launcherEnded() }
+            (self.engine, self.answers) = (engine, answers)
+            server = Server(engine: engine, log: log)
+        }
     }
 
-    private static func start(
-        _ source: Source, policies: PolicySet, launcherSocket: Int32, loop: any EventLoop, log: Logger
-    ) -> EventLoopFuture<NIOLoopBound<Parts>> {
-        let parts: Parts
-        do throws(SystemError) {
-            let link = LauncherLink(socket: OwnedDescriptor(owning: launcherSocket), loop: loop)
-            let engine = try Engine(loop: loop, policies: policies, launcher: link, log: log)
-            parts = Parts(engine: engine, server: Server(engine: engine, log: log))
-        } catch {
-            return loop.makeFailedFuture(error)
-        }
+    private static func serve(_ source: Source, _ parts: Parts) -> EventLoopFuture<Void> {
+        parts.engine.onStartUpAnswer = nil
         parts.engine.onLauncherGone = { [unowned server = parts.server] in
             let reason = ServiceError(.launcherGone, "the launcher has ended", category: .temporary)
             server.stop(within: closingTime, because: reason) { finish(launcherGoneStatus) }
         }
-        let bound = NIOLoopBound(parts, eventLoop: loop)
         switch source {
         case .listening(let descriptor):
             // In the background: a request waits for the probe of its own policy alone.
             parts.engine.verifier.verifyAll()
-            return parts.server.listen(on: descriptor).map { bound }
+            return parts.server.listen(on: descriptor)
         case .connected(let descriptor):
+            parts.engine.preparesWhileVerifying = true
             parts.server.onLastConnectionEnded = { [unowned server = parts.server] in
                 let reason = ServiceError(.draining, "the connection has ended")
                 server.stop(within: closingTime, because: reason) { finish(0) }
             }
-            return parts.server.serve(connected: descriptor).map { bound }
+            return parts.server.serve(connected: descriptor)
         }
     }
 

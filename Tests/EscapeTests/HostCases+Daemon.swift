@@ -179,7 +179,8 @@ extension HostCase {
     /// A copy of sandboxctl, run by the canary's user: the checkout may be where that user cannot look.
     private static func sandboxctl(_ bench: Bench, _ verb: [String], _ rest: [String]) throws -> String {
         let directory = bench.directory()
-        _ = try bench.outside(["/bin/cp", BuiltProducts.path("sandboxctl"), directory.path])
+        let programs = ["sandboxctl", "sandboxctl-verbs"].map { BuiltProducts.path($0) }
+        _ = try bench.outside(["/bin/cp"] + programs + [directory.path])
         return try bench.outside(
             ["\(directory.path)/sandboxctl"] + verb + ["--socket", bench.service.socket] + rest, as: bench.canary.user)
     }

@@ -48,9 +48,9 @@ enum PlanTarget {
         plain.limits.cpuSeconds = nil
         plain.terminal = false
         return [
-            .policy(policy), .trust, .seal, .admit(client: 3), .dismiss(client: 3), .launch(request), .launch(plain),
+            .policy(policy), .trust, .seal(), .admit(client: 3), .dismiss(client: 3), .launch(request), .launch(plain),
             .launch(.probe(run: 78, policy: policy)),
-            .signal(run: 77, signal: 15), .kill(run: 77), .sample(run: 77),
+            .signal(run: 77, signal: 15), .kill(run: 77), .sample(run: 77), .pool, .prepare(policy: "p"),
         ]
     }
 
@@ -60,14 +60,22 @@ enum PlanTarget {
         usage.memoryPeakBytes = 9 << 20
         usage.memoryKills = 1
         func report(_ ending: RunReport.Ending) -> RunReport {
-            RunReport(ending: ending, startedAt: 5, endedAt: 9, usage: usage)
+            RunReport(
+                ending: ending, startedAt: 5, endedAt: 9, usage: usage,
+                stamps: LaunchStamps(receivedAt: 2, handedOverAt: 4, isWarm: true))
         }
         let failure = LaunchFailure(.workspaceOpen, errno: 2, "/home/user/project")
         return [
             .policyReady(name: "python"), .policyRefused(name: "python", failure: failure),
-            .sealed(limits: "cgroup v2"), .started(run: 77, at: 5), .failed(run: 77, failure: failure),
+            .sealed(ResourceControl(version: 2, features: [.kill])), .started(run: 77, at: 5),
+            .started(run: 77, at: 5, stamps: LaunchStamps(receivedAt: 2, handedOverAt: 4, isWarm: false)),
+            .failed(run: 77, failure: failure),
             .finished(run: 77, report: report(.exited(1))), .finished(run: 77, report: report(.signaled(9))),
-            .finished(run: 77, report: report(.killed)), .sampled(run: 77, usage: usage),
+            .finished(run: 77, report: report(.killed)), .sampled(run: 77, usage: usage), .pool(PoolReport()),
+            .pool(
+                PoolReport(
+                    capacity: 8, waiting: [.init(policy: "default", count: 3), .init(policy: "python", count: 1)],
+                    preparing: 1, hits: 12, misses: 2, dying: 1)),
         ]
     }
 }

@@ -84,11 +84,28 @@ enum PolicyTarget {
         for target in ["localhost:80", "[::1]:8080", "example.org:443", ":", ""] {
             require(!policy.explain(connect: target).text.isEmpty, target)
         }
-        var wide = Limits()
-        wide.memoryBytes = .max
-        // Refused or cut: never wider than the policy.
-        if let narrowed = try? policy.narrowed(by: wide), let most = policy.limits.memoryBytes {
-            require((narrowed.memoryBytes ?? .max) <= most, "a request widened the policy")
+        narrows(policy)
+    }
+
+    /// The policy's own limits can be asked for, and nothing is wider than they are: refused, with the range.
+    private static func narrows(_ policy: Policy) {
+        let own = policy.limits
+        do throws(ServiceError) {
+            let narrowed = try policy.narrowed(by: own, workspaceInMemory: false)
+            require(narrowed == own, "the policy's own limits are others in a request")
+        } catch {
+            fatalError("the policy's own limits are refused: \(error)")
+        }
+        let fields: [WritableKeyPath<Limits, UInt64?>] = [
+            \.memoryBytes, \.swapBytes, \.processes, \.openFiles, \.fileSizeBytes, \.outputBytes, \.tmpBytes,
+            \.stdoutBytes, \.workspaceBytes, \.readBytesPerSecond, \.wallMilliseconds, \.graceMilliseconds,
+        ]
+        for field in fields {
+            for amount in [(own[keyPath: field] ?? 1 << 50) + 1, .max] {
+                var wide = Limits()
+                wide[keyPath: field] = amount
+                require((try? policy.narrowed(by: wide)) == nil, "a request widened the policy: \(wide)")
+            }
         }
     }
 
@@ -122,7 +139,7 @@ enum PolicyTarget {
         extends: default
         description: Python on a workspace, no network
         filesystem: { read: [/usr, /etc/ssl], hide: [/usr/share/doc], tmp: 64MiB, shm: 16MiB }
-        workspace: { roots: [~, /srv/agents], mode: write, execute: false }
+        workspace: { roots: [~, /srv/agents], mode: write, size: 512MiB, inodes: 100000, execute: false }
         commands:
           allow: [{ program: /usr/bin/*, arguments: ["-c"] }]
           deny: [{ program: rm, arguments: ["-rf", "/"], reason: deletes the root, hint: name a folder }]
@@ -130,7 +147,8 @@ enum PolicyTarget {
         network: loopback
         syscalls: { allow: [ptrace], deny: [chmod] }
         limits: { memory: 512MiB, cpus: 1.5, processes: 64, open-files: 256, file-size: 100MiB, output: 10MiB,
-                  timeout: 30s, cpu-time: 20s, idle: 10s }
+                  timeout: 30s, cpu-time: 20s, idle: 10s, swap: 0B, stdout: 8MiB, stderr: 1MiB, grace: 500ms,
+                  read-rate: 50MiB, write-rate: 10MiB }
         """,
         """
         version: 1
@@ -141,6 +159,9 @@ enum PolicyTarget {
           timeout: 1m
         """,
         "version: 1\nextends: default\nlimits: { timeuot: 30s }\n",
+        "version: 1\nextends: default\nfinal: [limits]\nlimits: { swap: 1GiB, grace: 5m, read-rate: 64KiB }\n",
+        "version: 1\nextends: deny-all\nworkspace: { size: 4KiB, inodes: 2 }\nlimits: { stdout: 1B, stderr: 1024TiB }\n",
+        "version: 1\npolicy: default\ntests:\n  - { limit: grace, is: 500ms }\n  - { limit: swap, at-most: 0B }\n",
         "version: 1\nextends: fuzzed\nnetwork: &a none\n",
     ]
 }

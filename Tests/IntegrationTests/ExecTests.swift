@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import Glibc
 import SandboxModel
 import SandboxTestSupport
@@ -150,6 +150,20 @@ struct ExecTests {
         #expect(try exec(["--tty", "--env", "TERM=vt100"], ["printenv", "TERM"]).ran.output == "vt100\r\n")
     }
 
+    @Test func `a line of sandboxctl's own begins as one where it follows the command's output`() throws {
+        let line = "sandboxctl: status 153 is what SIGXFSZ gives: limits.file-size is 1 GiB\n"
+        let ctl = "'\(BuiltProducts.path("sandboxctl"))' exec --socket '\(service.socket)' -- sh -c"
+        func ran(_ script: String, _ redirection: String) throws -> Ran {
+            try Ran(["/bin/sh", "-c", "\(ctl) '\(script); exit 153' \(redirection)"])
+        }
+        let both = try ran("printf x", "2>&1")
+        #expect(both.status == 153 && both.output == "x\n\(line)", "\(both)")
+        #expect(try ran("echo x", "2>&1").output == "x\n\(line)")
+        #expect(try ran("printf x >&2", "").errors == "x\n\(line)")
+        let apart = try ran("printf x", "")
+        #expect(apart.output == "x" && apart.errors == line, "\(apart)")
+    }
+
     @Test func `JSON lines`() throws {
         let ran = try Ran(
             sandboxctl: ["exec", "--socket", service.socket, "--json", "--", "sh", "-c", "echo hi; exit 4"])
@@ -161,11 +175,48 @@ struct ExecTests {
         #expect(events[1]["data"]?.text == "hi\n")
     }
 
+    /// Programs of nobody else's, so that what is left of them can be told.
+    private static func ownPrograms(probe: String) throws -> TemporaryDirectory {
+        let directory = TemporaryDirectory()
+        for name in ["sandboxctl", "sandboxd", "sandbox-launcher", "sandbox-init"] {
+            #expect(try Ran(["/bin/cp", BuiltProducts.path(name), directory.path]).status == 0)
+        }
+        #expect(try Ran(["/bin/cp", probe, "\(directory.path)/sandbox-probe"]).status == 0)
+        return directory
+    }
+
     @Test func `a private daemon for one call, which leaves nothing behind`() throws {
-        let before = try Self.sandboxdProcesses()
-        let ran = try Ran(sandboxctl: ["exec", "--standalone", "--", "sh", "-c", "echo alone; id -u"])
+        let directory = try Self.ownPrograms(probe: BuiltProducts.path("sandbox-probe"))
+        let groups = try Self.groupsOfNobody()
+        let ran = try Ran([
+            "\(directory.path)/sandboxctl", "exec", "--standalone", "--", "sh", "-c", "echo alone; id -u",
+        ])
         #expect(ran.status == 0 && ran.output == "alone\n1000\n" && ran.errors == "")
-        #expect(try Self.sandboxdProcesses() == before)
+        #expect(try Self.sandboxdProcesses(in: directory.path) == 0)
+        #expect(try Self.groupsOfNobody().subtracting(groups).isEmpty)
+    }
+
+    /// What launchers made that have ended: one that lives holds a lock on its directory.
+    private static func groupsOfNobody() throws -> Set<String> {
+        let found = try Ran([
+            "/bin/sh", "-c",
+            "find /sys/fs/cgroup -type d -name 'sandboxd-[0-9]*' | while read d; do flock -n $d echo $d; done",
+        ])
+        return Set(found.output.split(separator: "\n").map(String.init))
+    }
+
+    /// Its sandbox is made while the probe runs; what the probe does not prove runs nothing all the same.
+    @Test func `a private daemon whose probe proves nothing runs nothing and leaves nothing behind`() throws {
+        let (directory, workspace) = (try Self.ownPrograms(probe: "/bin/true"), TemporaryDirectory())
+        let groups = try Self.groupsOfNobody()
+        let ran = try Ran([
+            "\(directory.path)/sandboxctl", "exec", "--standalone", "--workspace", workspace.path, "--", "sh", "-c",
+            "echo ran; touch ran",
+        ])
+        #expect(ran.status == 125 && ran.output == "" && ran.errors.contains("is not served"), "\(ran)")
+        #expect(access("\(workspace.path)/ran", F_OK) != 0)
+        #expect(try Self.sandboxdProcesses(in: directory.path) == 0)
+        #expect(try Self.groupsOfNobody().subtracting(groups).isEmpty)
     }
 
     @Test func `without a service the default is a private daemon`() throws {
@@ -224,9 +275,15 @@ struct ExecTests {
         #expect(typo.status == 1 && typo.errors.contains("typo.yaml:3:20") && typo.errors.contains("program: rm"))
     }
 
-    private static func sandboxdProcesses() throws -> Int {
-        try Ran(["/usr/bin/pgrep", "-c", "-x", "sandboxd|sandbox-launche|sandbox-init"]).output.split(separator: "\n")
-            .first.flatMap { Int($0) } ?? 0
+    private static func sandboxdProcesses(in directory: String) throws -> Int {
+        let own = ["sandboxd", "sandbox-launcher"].map { name in
+            URL(fileURLWithPath: "\(directory)/\(name)").resolvingSymlinksInPath().path
+        }
+        return try FileManager.default.contentsOfDirectory(atPath: "/proc").count { entry in
+            guard Int(entry) != nil else { return false }
+            let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(entry)/exe")
+            return program.map(own.contains) ?? false
+        }
     }
 }
 

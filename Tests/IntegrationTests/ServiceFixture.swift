@@ -54,6 +54,15 @@ final class ServiceFixture: Sendable {
 
     func client() async throws -> SandboxClient { try await SandboxClient.connect(socket: socket) }
 
+    /// Waits until a sandbox of a policy waits for a request.
+    func waitForWarm(_ policy: String, _ client: SandboxClient) async throws {
+        for _ in 0..<500 {
+            if try await client.serviceStats().warm?.waiting[policy] != nil { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw FixtureError.text("no sandbox of \(policy) is made ahead")
+    }
+
     /// The launcher that this daemon has started.
     func launcherPid() throws -> Int32 {
         for entry in try Directory("/proc").entries() {
@@ -94,7 +103,9 @@ struct Ran {
     init(asUser uid: UInt32, _ product: String, _ arguments: [String]) throws {
         let directory = TemporaryDirectory()
         chmod(directory.path, 0o755)
-        let copied = try Self(["/bin/cp", BuiltProducts.path(product), directory.path])
+        // `sandboxctl` is two programs.
+        let programs = [product, "\(product)-verbs"].map { BuiltProducts.path($0) }.filter { access($0, F_OK) == 0 }
+        let copied = try Self(["/bin/cp"] + programs + [directory.path])
         guard copied.status == 0 else { throw FixtureError.text(copied.errors) }
         let script = """
             import os, sys

@@ -70,6 +70,25 @@ struct StartUpTests {
         #expect(ran.status == 78 && ran.errors.contains("loose") && ran.errors.contains("mount"))
     }
 
+    @Test(arguments: [
+        (["--max-runs", "0"], "--max-runs takes 1 to 4000"),
+        (["--max-runs", "10", "--max-runs-per-user", "11"], "--max-runs-per-user takes 1 to 10"),
+        (["--max-runs", "10", "--max-runs-per-connection", "11"], "--max-runs-per-connection takes 1 to 10"),
+    ])
+    func `a number of runs that cannot be is refused`(_ options: [String], _ message: String) throws {
+        let ran = try Ran([sandboxd, "--socket", "/tmp/unused.sock"] + options)
+        #expect(ran.status == 64 && ran.errors.contains(message), "\(ran.errors)")
+    }
+
+    @Test func `beyond the runs of a connection one is refused, and a share gives way to the whole`() async throws {
+        let service = try ServiceFixture(options: ["--max-runs", "1"])
+        let client = try await service.client()
+        let first = try await client.start(RunRequest(argv: ["sleep", "10"]))
+        let refusal = await #expect(throws: ServiceError.self) { try await client.run("true") }
+        #expect(refusal?.code == .overloaded && refusal?.message.contains("maximum of 1 ") == true)
+        first.cancel(now: true)
+    }
+
     @Test func `it ends at SIGTERM, and its launcher with it`() throws {
         let service = try ServiceFixture()
         let launcher = try service.launcherPid()

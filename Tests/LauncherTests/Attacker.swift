@@ -125,7 +125,7 @@ extension LauncherHarness {
         let answer = try harness.next()
         guard case .policyReady = answer else { throw HarnessError.unexpected("\(answer)") }
         try harness.send(.trust, [listener.socket.number])
-        try harness.send(.seal)
+        try harness.send(.seal())
         guard case .sealed = try harness.next() else { throw HarnessError.unexpected("not sealed") }
         return harness
     }

@@ -70,7 +70,7 @@ final class HostileDaemon {
         var ending: RunReport.Ending?
         while ending == nil || !open.isEmpty {
             switch try harness.next() {
-            case .started(let run, _): open.insert(run)
+            case .started(let run, _, _): open.insert(run)
             case .failed(let run, _): open.remove(run)
             case .finished(let run, let report):
                 open.remove(run)

@@ -11,9 +11,9 @@ struct HostileMessageTests {
     /// One of each kind.
     private func commands(_ daemon: HostileDaemon) -> [LauncherCommand] {
         [
-            .policy(.testing(name: "other")), .trust, .seal, .admit(client: 9), .dismiss(client: 9),
+            .policy(.testing(name: "other")), .trust, .seal(), .admit(client: 9), .dismiss(client: 9),
             .launch(daemon.request { $0.workspace = "/var/tmp/none" }), .signal(run: 1, signal: 9), .kill(run: 1),
-            .sample(run: 1),
+            .sample(run: 1), .stop(run: 1), .pool,
         ]
     }
 
@@ -72,7 +72,7 @@ struct HostileMessageTests {
             withUnsafeBytes(of: UInt32(wrong.count).littleEndian) { writer += Array($0) }
             try daemon.harness.sendRaw(writer + wrong + bytes[20...])
         }
-        for kind in UInt8.min...UInt8.max where !(1...9).contains(kind) {
+        for kind in UInt8.min...UInt8.max where !(1...12).contains(kind) {
             try daemon.harness.sendRaw([kind])
             try daemon.harness.sendRaw([kind] + bytes.dropFirst())
         }
@@ -152,10 +152,11 @@ struct HostileMessageTests {
     }
 }
 
-/// A child that sleeps, for its pidfd.
-private final class SleepingChild {
+/// A child that sleeps, for its pidfd, or to be in a cgroup.
+final class SleepingChild {
     let pidfd: Int32
-    private let pid: Int32
+    let pid: Int32
+    private var hasEnded = false
 
     init() throws {
         var descriptor: Int32 = -1
@@ -163,9 +164,15 @@ private final class SleepingChild {
         pidfd = descriptor
     }
 
-    deinit {
+    func end() {
+        guard !hasEnded else { return }
+        hasEnded = true
         kill(pid, SIGKILL)
         waitpid(pid, nil, 0)
+    }
+
+    deinit {
+        end()
         close(pidfd)
     }
 }

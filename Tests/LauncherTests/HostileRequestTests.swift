@@ -108,7 +108,7 @@ struct HostileRequestTests {
         try harness.send(.policy(wider))
         guard case .policyRefused = try harness.next() else { throw HarnessError.unexpected("replaced") }
         #expect(try harness.run(["true"]).failure?.stage == .refused, "before the seal")
-        try harness.send(.seal)
+        try harness.send(.seal())
         guard case .sealed = try harness.next() else { throw HarnessError.unexpected("not sealed") }
         for name in ["late", "testing"] {
             wider.name = name
@@ -127,7 +127,9 @@ struct HostileRequestTests {
         let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
         let number = null.number
         try daemon.harness.send(.launch(long), [number, number, number])
-        guard case .started(long.run, _) = try daemon.harness.next() else { throw HarnessError.unexpected("no start") }
+        guard case .started(long.run, _, _) = try daemon.harness.next() else {
+            throw HarnessError.unexpected("no start")
+        }
         #expect(try daemon.stage(long) == .refused)
         for run: UInt64 in [1 << 60, 1 << 63, .max, (1 << 60) | long.run] {
             #expect(try daemon.stage(daemon.request { $0.run = run }) == .refused)
@@ -148,7 +150,9 @@ struct HostileRequestTests {
         let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
         let number = null.number
         try daemon.harness.send(.launch(long), [number, number, number])
-        guard case .started(long.run, _) = try daemon.harness.next() else { throw HarnessError.unexpected("no start") }
+        guard case .started(long.run, _, _) = try daemon.harness.next() else {
+            throw HarnessError.unexpected("no start")
+        }
         for signal: Int32 in [0, -1, 32, 33, 64, 65, 127, .max, .min] {
             try daemon.harness.send(.signal(run: long.run, signal: signal))
         }

@@ -20,18 +20,22 @@ final class LauncherHarness {
     }
 
     /// A launcher with one policy, sealed, and a client 1 that is this process.
-    static func ready(_ policy: CompiledPolicy = .testing(), audit: Bool = false) throws -> LauncherHarness {
-        let harness = try LauncherHarness()
+    static func ready(
+        _ policy: CompiledPolicy = .testing(), audit: Bool = false, warm: UInt32 = 0, prefix: [String] = []
+    ) throws -> LauncherHarness {
+        let harness = try LauncherHarness(prefix: prefix)
         if audit {
             try harness.send(.audit)
             guard case .auditing = try harness.next() else { throw HarnessError.unexpected("audit refused") }
         }
         try harness.send(.policy(policy))
-        guard case .policyReady = try harness.next() else { throw HarnessError.unexpected("policy refused") }
+        let answer = try harness.next()
+        guard case .policyReady = answer else { throw HarnessError.unexpected("\(answer)") }
         let pair = try DescriptorPair.sockets(SOCK_STREAM)
         try harness.send(.trust, [pair.first.number])
-        try harness.send(.seal)
-        guard case .sealed = try harness.next() else { throw HarnessError.unexpected("not sealed") }
+        try harness.send(.seal(warm: warm))
+        guard case .sealed(let resources) = try harness.next() else { throw HarnessError.unexpected("not sealed") }
+        harness.resources = resources
         try harness.send(.admit(client: 1), [pair.first.number])
         harness.served = try pair.first.duplicate().release()
         harness.peer = try pair.second.duplicate().release()
@@ -40,6 +44,9 @@ final class LauncherHarness {
 
     /// This end of the socket between sandboxd and launcher.
     var controlNumber: Int32 { control.number }
+
+    /// What the launcher found of its host.
+    private(set) var resources = ResourceControl(version: 1, features: [])
 
     /// The launcher's process.
     var pid: Int32 { program.pid }
@@ -74,6 +81,14 @@ final class LauncherHarness {
             throw HarnessError.unexpected("the launcher has ended")
         }
         return try LauncherEvent(decoding: message.bytes)
+    }
+
+    /// What the launcher says of its pool.
+    func pool() throws -> PoolReport {
+        try send(.pool)
+        let event = try next()
+        guard case .pool(let report) = event else { throw HarnessError.unexpected("\(event)") }
+        return report
     }
 
     /// What came of a run.
@@ -111,6 +126,36 @@ final class LauncherHarness {
                 environment: environment, limits: limits, terminal: false))
     }
 
+    /// Starts a command, which goes on while the test looks at it.
+    func begin(
+        _ argv: [String], workspace: String? = nil, limits: LaunchLimits = .testing
+    ) throws -> RunningCommand {
+        let output = try DescriptorPair.pipe()
+        let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
+        let run = nextRun
+        nextRun += 1
+        let request = LaunchRequest(
+            run: run, policy: "testing", client: 1, workspace: workspace, cwd: "", argv: argv,
+            environment: ["PATH=/usr/bin:/bin"], limits: limits, terminal: false)
+        try send(.launch(request), [null.number, output.second.number, output.second.number])
+        let event = try next()
+        guard case .started = event else { throw HarnessError.unexpected("\(event)") }
+        return RunningCommand(self, run: run, output: output.closingSecond())
+    }
+
+    /// Asks for a command and waits for nothing.
+    func submit(_ argv: [String], policy: String) throws -> (run: UInt64, RunningCommand) {
+        let output = try DescriptorPair.pipe()
+        let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
+        let run = nextRun
+        nextRun += 1
+        let request = LaunchRequest(
+            run: run, policy: policy, client: 1, workspace: nil, cwd: "", argv: argv,
+            environment: ["PATH=/usr/bin:/bin"], limits: .testing, terminal: false)
+        try send(.launch(request), [null.number, output.second.number, output.second.number])
+        return (run, RunningCommand(self, run: run, output: output.closingSecond()))
+    }
+
     func finish(_ request: LaunchRequest) throws -> Finished {
         let output = try DescriptorPair.pipe()
         let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
@@ -123,10 +168,11 @@ final class LauncherHarness {
             if case .finished = event { break }
             if case .failed = event { break }
         }
-        return Finished(output: readAll(output.closingSecond()), events: events)
+        let end = output.closingSecond()
+        return Finished(output: readAll(end), events: events)
     }
 
-    private func readAll(_ descriptor: consuming OwnedDescriptor) -> String {
+    fileprivate func readAll(_ descriptor: borrowing OwnedDescriptor) -> String {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -145,6 +191,57 @@ final class LauncherHarness {
 }
 
 enum HarnessError: Error { case unexpected(String) }
+
+/// A command that was started and not yet waited for.
+final class RunningCommand {
+    let run: UInt64
+    private let harness: LauncherHarness
+    private let output: OwnedDescriptor
+
+    init(_ harness: LauncherHarness, run: UInt64, output: consuming OwnedDescriptor) {
+        self.harness = harness
+        self.run = run
+        self.output = output
+    }
+
+    /// Reads output up to a text; fails at its end.
+    func wait(for text: String) throws {
+        var seen: [UInt8] = []
+        var byte: UInt8 = 0
+        while !String(decoding: seen, as: UTF8.self).hasSuffix(text) {
+            guard read(output.number, &byte, 1) == 1 else {
+                throw HarnessError.unexpected("output ended: \(String(decoding: seen, as: UTF8.self))")
+            }
+            seen.append(byte)
+        }
+    }
+
+    func usage() throws -> TreeUsage {
+        try harness.send(.sample(run: run))
+        let event = try harness.next()
+        guard case .sampled(run, let usage) = event else { throw HarnessError.unexpected("\(event)") }
+        return usage
+    }
+
+    func stop() throws { try harness.send(.stop(run: run)) }
+
+    /// Kills the run; the report, and the milliseconds until it was there.
+    func kill() throws -> (report: RunReport, milliseconds: UInt64) {
+        let begin = monotonicNanoseconds()
+        try harness.send(.kill(run: run))
+        let report = try end()
+        return (report, (monotonicNanoseconds() - begin) / 1_000_000)
+    }
+
+    func end() throws -> RunReport {
+        let event = try harness.next()
+        guard case .finished(run, let report) = event else { throw HarnessError.unexpected("\(event)") }
+        return report
+    }
+
+    /// What it wrote since the last look, to the end.
+    func rest() -> String { harness.readAll(output) }
+}
 
 extension LaunchLimits {
     static let testing = LaunchLimits(

@@ -104,7 +104,7 @@ struct HostileSandboxdTests {
         mounting.syscallsAllowed = ["mount"]
         try harness.send(.policy(mounting))
         guard case .policyRefused("mounting", _) = try harness.next() else { throw HarnessError.unexpected("taken") }
-        try harness.send(.seal)
+        try harness.send(.seal())
         _ = try harness.next()
         try harness.send(.policy(.testing(name: "late")))
         guard case .policyRefused("late", _) = try harness.next() else { throw HarnessError.unexpected("taken") }

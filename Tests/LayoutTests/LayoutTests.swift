@@ -13,8 +13,9 @@ struct LayoutTests {
     private static let linux: Set = ["LinuxSystem", "SeccompFilter"]
     private static let daemon: Set = ["ShellSyntax", "SandboxPolicy", "SandboxEngine", "SandboxServer"]
     private static let products: Set = [
-        "sandboxd", "sandbox-launcher", "sandbox-init", "sandboxctl", "SandboxClient", "example-agent",
-        "sandbox-probe", "sandbox-bench",
+        "sandboxd", "sandbox-launcher", "sandbox-init", "sandboxctl", "sandboxctl-verbs", "SandboxExec",
+        "SandboxClient",
+        "example-agent", "sandbox-probe", "sandbox-bench",
     ]
 
     /// What tests consist of beside test targets.
@@ -102,9 +103,25 @@ struct LayoutTests {
         let closure = manifest.closure(of: "SandboxClient")
         #expect(closure.isSubset(of: ["SandboxClient", "SandboxModel", "SandboxWire", "CSandbox"]))
         #expect(manifest.products(ofClosure: "SandboxClient").isEmpty)
-        let allowed = closure.union(["Glibc", "Synchronization", "FoundationEssentials"])
+        let allowed = closure.union(["Glibc", "Synchronization"])
         for file in try SourceFile.all([".swift"]) where closure.contains(file.target) {
             #expect(file.imports.isSubset(of: allowed), "\(file.path)")
+        }
+    }
+
+    /// It is started for every command: what it depends on, each start pays for.
+    @Test func `sandboxctl depends on no package, and on nothing that knows policies`() {
+        let closure = manifest.closure(of: "sandboxctl")
+        #expect(closure == manifest.closure(of: "SandboxClient").union(["sandboxctl", "SandboxExec"]))
+        #expect(manifest.products(ofClosure: "sandboxctl").isEmpty)
+    }
+
+    /// What it does is slow to load and quick to allocate, and none of it was written against hostile input. (Yams is, at
+    /// start-up, over root's own files.)
+    @Test func `no Foundation in the client, in sandboxctl, and between frame and launch`() throws {
+        let targets = manifest.closure(of: "sandboxctl-verbs").union(manifest.closure(of: "sandboxd"))
+        for file in try SourceFile.all([".swift"]) where targets.contains(file.target) {
+            #expect(!file.imports.contains { $0.hasPrefix("Foundation") }, "\(file.path)")
         }
     }
 

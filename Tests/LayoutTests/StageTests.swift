@@ -2,6 +2,17 @@ import CInitPlan
 import LaunchPlan
 import Testing
 
+@Test func `full file systems have the bits of sandbox-init`() {
+    let pairs: [(FullSpaces, FullSpaces, Int32)] = [
+        (.tmp, .tmpInodes, INIT_FULL_TMP), (.shm, .shmInodes, INIT_FULL_SHM),
+        (.workspace, .workspaceInodes, INIT_FULL_WORKSPACE),
+    ]
+    for (blocks, inodes, bit) in pairs {
+        #expect(blocks.rawValue == UInt32(bit))
+        #expect(inodes.rawValue == UInt32(bit) << UInt32(INIT_FULL_INODES))
+    }
+}
+
 /// Two lists that must be one: pid 1 reports numbers, the launcher gives them names.
 @Test func `launch stages equal the stages of sandbox-init`() {
     let ours = LaunchStage.allCases.map(\.rawValue).filter { $0 >= 100 }

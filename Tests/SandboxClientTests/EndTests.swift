@@ -9,12 +9,12 @@ import Testing
         let task = Task { try await client.run("sleep", "1000") }
         let (channel, _) = try await server.accept()
         task.cancel()
-        #expect(try await server.message() == .cancel(channel: channel))
+        #expect(try await server.message() == .cancel(channel: channel, now: false))
         await #expect(throws: CancellationError.self) { try await task.value }
         try await server.end(channel)
         // The connection serves on.
         async let runs = client.runs()
-        guard case .list(let list) = try await server.message() else { throw FakeServer.Unexpected() }
+        guard case .list(let list, _) = try await server.message() else { throw FakeServer.Unexpected() }
         try await server.send(.runs(channel: list, runs: []))
         #expect(try await runs.isEmpty)
     }
@@ -24,7 +24,7 @@ import Testing
         let task = Task { try await client.start(RunRequest(argv: ["true"])) }
         guard case .run(let channel, _, _) = try await server.message() else { throw FakeServer.Unexpected() }
         task.cancel()
-        #expect(try await server.message() == .cancel(channel: channel))
+        #expect(try await server.message() == .cancel(channel: channel, now: false))
         await #expect(throws: CancellationError.self) { try await task.value }
     }
 
@@ -34,7 +34,7 @@ import Testing
         async let starting: Void = { _ = try await client.start(RunRequest(argv: ["yes"])) }()
         let (channel, _) = try await server.accept()
         try await starting
-        #expect(try await server.message() == .cancel(channel: channel))
+        #expect(try await server.message() == .cancel(channel: channel, now: false))
         // What still comes is credited, so that nothing holds up the end.
         try await server.send(.data(.stdout, channel: channel, [UInt8](repeating: 0, count: 200 << 10)))
         #expect(try await server.frame() == .credit(channel: channel, bytes: 200 << 10))

@@ -119,17 +119,17 @@ import Testing
         let (client, server) = try await FakeServer.connected()
         let summary = RunSummary(id: "a", policy: "p", program: "sh", state: "running", ageMilliseconds: 5)
         async let runs = client.runs()
-        guard case .list(let channel) = try await server.message() else { throw FakeServer.Unexpected() }
+        guard case .list(let channel, _) = try await server.message() else { throw FakeServer.Unexpected() }
         try await server.send(.runs(channel: channel, runs: [summary]))
         #expect(try await runs == [summary])
 
         async let killing: Void = client.kill("a")
-        guard case .kill(let second, "a") = try await server.message() else { throw FakeServer.Unexpected() }
+        guard case .kill(let second, "a", false) = try await server.message() else { throw FakeServer.Unexpected() }
         try await server.send(.killed(channel: second, id: "a"))
         try await killing
 
         async let failing = #expect(throws: ServiceError.self) { try await client.kill("b") }
-        guard case .kill(let third, "b") = try await server.message() else { throw FakeServer.Unexpected() }
+        guard case .kill(let third, "b", false) = try await server.message() else { throw FakeServer.Unexpected() }
         try await server.send(.error(channel: third, error: ServiceError(.unknownRun, "no run b")))
         #expect(await failing?.code == .unknownRun)
     }
@@ -169,6 +169,6 @@ import Testing
         #expect(
             try await server.message() == .resize(channel: channel, size: TerminalSize(columns: 100, rows: 30)))
         run.cancel()
-        #expect(try await server.message() == .cancel(channel: channel))
+        #expect(try await server.message() == .cancel(channel: channel, now: false))
     }
 }

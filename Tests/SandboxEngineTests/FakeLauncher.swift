@@ -7,11 +7,17 @@ import Synchronization
 
 /// The other end of the launcher's socket: a thread that answers as the launcher would and plays the command itself.
 ///
-/// `true`, `echo WORDS`, `cat`, `spew BYTES`, `sleep`, `crash SIGNAL`, `memory`, `missing` and `die` are its programs.
+/// Its programs are in `play`, beside `missing`, which is none, and `die`, which ends the launcher.
 final class FakeLauncher: Sendable {
     private struct Shared {
         var commands: [LauncherCommand] = []
         var killed: Set<UInt64> = []
+        var stopped: Set<UInt64> = []
+        /// Runs whose samples are not answered.
+        var silent: Set<UInt64> = []
+        var sample = FakeLauncher.busy
+        /// `nil`: questions about the pool are not answered.
+        var pool: PoolReport? = PoolReport()
         var hasEnded = false
         var probes: [String: Probe] = [:]
     }
@@ -25,6 +31,10 @@ final class FakeLauncher: Sendable {
         case hangs
     }
 
+    /// What every start takes here, in nanoseconds: until it was handed over, and from there until it was executed.
+    static let launcherTime: UInt64 = 5000
+    static let sandboxTime: UInt64 = 7000
+
     private let socket: Int32
     private let shared = Mutex(Shared())
 
@@ -34,6 +44,22 @@ final class FakeLauncher: Sendable {
     }
 
     var commands: [LauncherCommand] { shared.withLock { $0.commands } }
+
+    /// What is told of every tree.
+    func set(sample: TreeUsage) { shared.withLock { $0.sample = sample } }
+
+    /// What is told of the pool; `nil`: nothing.
+    func set(pool: PoolReport?) { shared.withLock { $0.pool = pool } }
+
+    /// Ten seconds of CPU time.
+    private static var busy: TreeUsage {
+        var usage = TreeUsage()
+        usage.userMicroseconds = 10_000_000
+        usage.systemMicroseconds = 0
+        return usage
+    }
+
+    var hasEnded: Bool { shared.withLock { $0.hasEnded } }
 
     /// What a policy's probes do from now on; without it they write what a sound sandbox shows.
     func set(_ probe: Probe?, for policy: String) { shared.withLock { $0.probes[policy] = probe } }
@@ -50,7 +76,7 @@ final class FakeLauncher: Sendable {
         }
     }
 
-    private func send(_ event: LauncherEvent) { try? MessageSocket.send(event.encoded, over: socket) }
+    func send(_ event: LauncherEvent) { try? MessageSocket.send(event.encoded, over: socket) }
 
     private func serve() {
         while let message = try? MessageSocket.receive(from: socket, maximum: LauncherCommand.maximumBytes) {
@@ -68,12 +94,12 @@ final class FakeLauncher: Sendable {
                 }
                 Thread.detachNewThread { [self] in launch(request, message) }
             case .kill(let run): shared.withLock { _ = $0.killed.insert(run) }
+            case .stop(let run): shared.withLock { _ = $0.stopped.insert(run) }
             case .sample(let run):
-                var usage = TreeUsage()
-                usage.userMicroseconds = 10_000_000
-                usage.systemMicroseconds = 0
-                send(.sampled(run: run, usage: usage))
-            case .admit, .dismiss, .signal, .policy, .trust, .audit, .seal: message.closeAll()
+                let sample = shared.withLock { $0.silent.contains(run) ? nil : $0.sample }
+                if let sample { send(.sampled(run: run, usage: sample)) }
+            case .pool: if let pool = shared.withLock({ $0.pool }) { send(.pool(pool)) }
+            case .admit, .dismiss, .prepare, .signal, .policy, .trust, .audit, .seal: message.closeAll()
             }
         }
         end()
@@ -88,38 +114,72 @@ final class FakeLauncher: Sendable {
     }
 
     private func launch(_ request: LaunchRequest, _ message: MessageSocket.Message) {
-        let (program, descriptors) = (request.argv[0], message.descriptors)
-        if program == "missing" {
+        if request.argv[0] == "missing" {
             message.closeAll()
             return send(.failed(run: request.run, failure: LaunchFailure(.commandExecute, errno: ENOENT, "missing")))
         }
-        let startedAt = monotonicNanoseconds()
-        send(.started(run: request.run, at: startedAt))
-        var ending = RunReport.Ending.exited(0)
-        var usage = TreeUsage()
-        switch program {
-        case "echo": put(Array(request.argv.dropFirst().joined(separator: " ").utf8), descriptors[1], request.run)
-        case "warn": put(Array("warning".utf8), descriptors[2], request.run)
-        case "cat": copy(descriptors[0], descriptors[1], request.run)
-        case "spew":
-            let count = Int(request.argv[1]) ?? 0
-            if !put([UInt8](repeating: 120, count: count), descriptors[1], request.run) { ending = .killed }
+        if request.argv[0] == "race" { return race(request, message) }
+        let now = monotonicNanoseconds()
+        var report = RunReport(
+            ending: .exited(0), startedAt: now, endedAt: 0, usage: TreeUsage(),
+            stamps: LaunchStamps(
+                receivedAt: now - Self.launcherTime - Self.sandboxTime, handedOverAt: now - Self.sandboxTime,
+                isWarm: true))
+        // One that is over before its start is told has only its report.
+        if request.argv[0] != "flash" {
+            send(.started(run: request.run, at: report.startedAt, stamps: report.stamps))
+        }
+        play(request, message.descriptors, &report)
+        // What was killed has not ended by itself.
+        if isKilled(request.run) { report.ending = .killed }
+        message.closeAll()
+        report.endedAt = monotonicNanoseconds()
+        send(.finished(run: request.run, report: report))
+    }
+
+    private func play(_ request: LaunchRequest, _ descriptors: [Int32], _ report: inout RunReport) {
+        let (run, words) = (request.run, Array(request.argv.dropFirst()))
+        let number = words.first.flatMap { Int($0) } ?? 0
+        switch request.argv[0] {
+        case "echo": put(Array(words.joined(separator: " ").utf8), descriptors[1], run)
+        case "warn": put(Array("warning".utf8), descriptors[2], run)
+        case "both":
+            put(Array(words[0].utf8), descriptors[1], run)
+            put(Array(words[1].utf8), descriptors[2], run)
+        case "cat": copy(descriptors[0], descriptors[1], run)
+        case "spew": put([UInt8](repeating: 120, count: number), descriptors[1], run)
+        case "flood": flood(number, descriptors[1], run)
+        case "wide":
+            // F_SETPIPE_SZ: all that is written lies in the pipe when the command has ended.
+            guard fcntl(descriptors[1], 1031, Int32(number)) >= number else { return }
+            put((0..<number).map { UInt8($0 % 251) }, descriptors[1], run)
+        case "sip": sip(descriptors[0], run)
+        case "swallow": swallow(descriptors[0], run)
+        // Never reads; ends when it is told to, or after some milliseconds.
         case "sleep":
-            while !isKilled(request.run) { usleep(1000) }
-            ending = .killed
-        case "crash": ending = .signaled(Int32(request.argv[1]) ?? 6)
+            wait(run, milliseconds: words.isEmpty ? .max : number) { isAsked(run) }
+            if isAsked(run) { report.ending = .signaled(15) }
+        case "deaf": wait(run, milliseconds: .max) { false }
+        case "silent":
+            shared.withLock { _ = $0.silent.insert(run) }
+            wait(run, milliseconds: .max) { isAsked(run) }
+        case "closed":
+            // Standard input is closed at once; the launcher's own copy of it is all there is here.
+            shutDown(descriptors[0])
+            wait(run, milliseconds: number) { isAsked(run) }
+        case "polite":
+            wait(run, milliseconds: .max) { isAsked(run) }
+            put(Array("goodbye".utf8), descriptors[1], run)
+            report.ending = .exited(7)
+        case "held": hold(descriptors[1], writing: words.first == "writing")
+        case "crash": report.ending = .signaled(Int32(number))
         case "memory":
-            usage.memoryKills = 1
-            usage.forksRefused = 3
-            ending = .signaled(9)
+            report.usage.memoryKills = 1
+            report.usage.forksRefused = 3
+            report.fullSpaces = [.tmp, .workspaceInodes]
+            report.ending = .signaled(9)
         default: break
         }
-        message.closeAll()
-        let endedAt = monotonicNanoseconds()
-        send(
-            .finished(
-                run: request.run,
-                report: RunReport(ending: ending, startedAt: startedAt, endedAt: endedAt, usage: usage)))
     }
 
     private func probe(_ request: LaunchRequest, _ message: MessageSocket.Message) {
@@ -143,11 +203,21 @@ final class FakeLauncher: Sendable {
         send(.finished(run: request.run, report: report))
     }
 
-    private func isKilled(_ run: UInt64) -> Bool { shared.withLock { $0.hasEnded || $0.killed.contains(run) } }
+    func isKilled(_ run: UInt64) -> Bool { shared.withLock { $0.hasEnded || $0.killed.contains(run) } }
+
+    private func isAsked(_ run: UInt64) -> Bool { shared.withLock { $0.stopped.contains(run) } }
+
+    private func wait(_ run: UInt64, milliseconds: Int, until condition: () -> Bool) {
+        var left = milliseconds
+        while left > 0, !isKilled(run), !condition() {
+            usleep(1000)
+            left -= 1
+        }
+    }
 
     /// Writes until done or killed; returns whether it was done.
     @discardableResult
-    private func put(_ bytes: [UInt8], _ descriptor: Int32, _ run: UInt64) -> Bool {
+    func put(_ bytes: [UInt8], _ descriptor: Int32, _ run: UInt64) -> Bool {
         try? setNonBlocking(descriptor)
         var offset = 0
         while offset < bytes.count {

@@ -17,7 +17,13 @@ private final class Recorder: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
-        decoded.frames.append(Frame(kind: frame.kind, payload: Array(frame.payload.readableBytesView)))
+        let payload = Array(frame.payload.readableBytesView)
+        guard let channel = frame.continued else {
+            return decoded.frames.append(Frame(kind: frame.kind, payload: payload))
+        }
+        // A piece of the frame before, which was on the same channel.
+        guard let last = decoded.frames.popLast(), last.channel == channel, !payload.isEmpty else { return }
+        decoded.frames.append(Frame(kind: last.kind, payload: last.payload + payload))
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -29,9 +35,11 @@ private final class Recorder: ChannelInboundHandler {
 @Suite struct FrameHandlerTests {
     private func byHandler(_ pieces: [[UInt8]]) throws -> Decoded {
         let channel = EmbeddedChannel()
-        let recorder = Recorder()
-        try channel.pipeline.syncOperations.addHandlers([FrameHandler(), recorder] as [any ChannelHandler])
+        let (recorder, frames) = (Recorder(), FrameHandler())
+        try channel.pipeline.syncOperations.addHandlers([frames, recorder] as [any ChannelHandler])
         for piece in pieces { try channel.writeInbound(ByteBuffer(bytes: piece)) }
+        // To the other decoder a beginning is no frame.
+        if frames.isInside { _ = recorder.decoded.frames.popLast() }
         _ = try? channel.finish(acceptAlreadyClosed: true)
         return recorder.decoded
     }
@@ -75,6 +83,28 @@ private final class Recorder: ChannelInboundHandler {
         #expect(whole == byDecoder([stream]))
         #expect(whole == (try byHandler(stream.map { [$0] })))
         #expect(whole == byDecoder(stream.map { [$0] }))
+    }
+
+    /// What the handler's user has taken out of the socket itself does not come again.
+    @Test func theRestOfAFrameMayGoAnotherWay() throws {
+        let channel = EmbeddedChannel()
+        let (recorder, frames) = (Recorder(), FrameHandler())
+        var offers: [Int] = []
+        frames.onRest = { number, bytes in
+            #expect(number == 7)
+            offers.append(bytes)
+            return offers.count == 1 ? 4 : 0
+        }
+        try channel.pipeline.syncOperations.addHandlers([frames, recorder] as [any ChannelHandler])
+        let whole = Frame.data(.stdin, channel: 7, Array(1...10)).encoded
+        // Two bytes come, four are taken, and the other four come; then the next frame.
+        try channel.writeInbound(ByteBuffer(bytes: whole.prefix(Frame.headerBytes + 4 + 2)))
+        try channel.writeInbound(ByteBuffer(bytes: whole.suffix(4) + Self.good))
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+        #expect(offers == [8])
+        #expect(recorder.decoded.error == nil)
+        #expect(recorder.decoded.frames.first == Frame.data(.stdin, channel: 7, [1, 2, 7, 8, 9, 10]))
+        #expect(recorder.decoded.frames.count == 6)
     }
 
     @Test func largestFramesPass() throws {

@@ -26,7 +26,7 @@ import Testing
         for (policy, admitted) in [("mine", true), ("group", true), ("others", false), ("nobody", false)] {
             let client = try server.connect()
             // A limit that is wider than the policy's: whoever may not use the policy is not told.
-            let limits = admitted ? Limits() : Limits(memoryBytes: .max)
+            let limits = admitted ? Limits() : Limits(memoryBytes: 1 << 62)
             let request = RunRequest(argv: ["exit", "0"], policy: policy, limits: limits)
             try client.send(.run(channel: 1, request: request, window: nil))
             let ended = try client.finish()

@@ -6,6 +6,9 @@ import Testing
 @testable import SandboxEngine
 
 @Suite struct RequestTests {
+    /// What is read is what the launcher takes: neither knows the other.
+    @Test func oneMaximumOfStrings() { #expect(RunRequest.maximumStrings == LaunchRequest.maximumStrings) }
+
     struct Refused: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var request: RunRequest
@@ -53,6 +56,23 @@ import Testing
             testDescription: "many arguments", request: RunRequest(argv: .init(repeating: "x", count: 20_000)),
             code: .argumentsTooLong, message: "20000"),
         .init(
+            testDescription: "long tail of stdout",
+            request: RunRequest(argv: ["a"], keep: OutputKeep(stdout: .init(tailBytes: (1 << 20) + 1))),
+            message: "keep.stdout.tail_bytes of 1048577 is not accepted: 0 to 1048576 are"),
+        .init(
+            testDescription: "endless tail of stderr",
+            request: RunRequest(argv: ["a"], keep: OutputKeep(stderr: .init(tailBytes: .max))),
+            message: "keep.stderr.tail_bytes of 18446744073709551615"),
+        .init(
+            testDescription: "interval of 0", request: RunRequest(argv: ["a"], usageIntervalMilliseconds: 0),
+            message: "usage_interval_ms of 0 is not accepted: 100 to 3600000 are"),
+        .init(
+            testDescription: "short interval", request: RunRequest(argv: ["a"], usageIntervalMilliseconds: 99),
+            message: "100 to 3600000"),
+        .init(
+            testDescription: "long interval", request: RunRequest(argv: ["a"], usageIntervalMilliseconds: .max),
+            message: "100 to 3600000"),
+        .init(
             testDescription: "many bytes",
             request: RunRequest(argv: .init(repeating: String(repeating: "x", count: 100_000), count: 6)),
             code: .argumentsTooLong, message: "600006 bytes"),
@@ -74,7 +94,9 @@ import Testing
         try RequestValidation.check(
             RunRequest(
                 argv: ["sh", "-c", "", "ä"], workspace: "/srv/build", cwd: "sub/dir",
-                environment: ["_A1": "x=y", "b": ""], terminal: TerminalSize(columns: 80, rows: 24)))
+                environment: ["_A1": "x=y", "b": ""], terminal: TerminalSize(columns: 80, rows: 24),
+                keep: OutputKeep(stdout: .init(headBytes: .max, tailBytes: 1 << 20)), usageIntervalMilliseconds: 100))
+        try RequestValidation.check(RunRequest(argv: ["a"], usageIntervalMilliseconds: 3_600_000))
     }
 
     struct Mapped: Sendable {
@@ -139,5 +161,32 @@ import Testing
         #expect(LaunchLimits(Limits(cpuMilliseconds: 1000), maximum: maximum).cpuSeconds == 2)
         #expect(LaunchLimits(Limits(cpus: 0.25), maximum: maximum).cpuMillicores == 250)
         #expect(wide.widerThan(maximum) == nil)
+    }
+
+    @Test func newLimitsStayWithinThePolicysToo() {
+        let maximum = LaunchLimits(
+            memoryBytes: 100, cpuMillicores: 1500, processes: 10, openFiles: 20, fileSizeBytes: 30, swapBytes: 40,
+            tmpBytes: 50, workspaceBytes: 60, workspaceInodes: 70, readBytesPerSecond: 80, writeBytesPerSecond: 90)
+        func limits(_ amount: UInt64) -> Limits {
+            Limits(
+                swapBytes: amount, tmpBytes: amount, workspaceBytes: amount, workspaceInodes: amount,
+                readBytesPerSecond: amount, writeBytesPerSecond: amount)
+        }
+        // Absent is the policy's, and so is what is wider; /tmp has the policy's size without being told.
+        var asPolicy = maximum
+        asPolicy.tmpBytes = nil
+        #expect(LaunchLimits(Limits(), maximum: maximum) == asPolicy)
+        #expect(LaunchLimits(limits(.max), maximum: maximum) == asPolicy)
+        #expect(LaunchLimits(limits(50), maximum: maximum).tmpBytes == nil)
+        let narrow = LaunchLimits(limits(7), maximum: maximum)
+        #expect(narrow.swapBytes == 7 && narrow.tmpBytes == 7 && narrow.workspaceBytes == 7)
+        #expect(narrow.workspaceInodes == 7 && narrow.readBytesPerSecond == 7 && narrow.writeBytesPerSecond == 7)
+        #expect(narrow.widerThan(maximum) == nil)
+        // A policy without them takes a request's.
+        let open = LaunchLimits(
+            memoryBytes: 100, cpuMillicores: 1500, processes: 10, openFiles: 20, fileSizeBytes: 30)
+        #expect(LaunchLimits(limits(7), maximum: open).readBytesPerSecond == 7)
+        #expect(LaunchLimits(limits(7), maximum: open).swapBytes == 0)
+        #expect(LaunchLimits(Limits(), maximum: open) == open)
     }
 }

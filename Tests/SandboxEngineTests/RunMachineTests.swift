@@ -23,7 +23,7 @@ private func usage(milliseconds: UInt64) -> TreeUsage {
     return usage
 }
 
-private let limits = Limits(
+private let ordinaryLimits = Limits(
     memoryBytes: 512, fileSizeBytes: 100, outputBytes: 10, wallMilliseconds: 2000, cpuMilliseconds: 1000,
     idleMilliseconds: 500)
 
@@ -41,9 +41,12 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
 }
 
 @Suite struct RunMachineTests {
+    private let limits = ordinaryLimits
+
     @Test func everyOrderOfEventsHasExactlyOneResult() {
         let events: [RunMachine.Event] = [
-            .started(at: start), .exited(report(.exited(0))), .timer(.wall), .cancel, .outputOverflow(observed: 11),
+            .started(at: start), .exited(report(.exited(0))), .timer(.wall), .cancel(now: false),
+            .outputOverflow(.sum, observed: 11),
             .clientGone, .launcherGone,
         ]
         for order in permutations(events) {
@@ -62,7 +65,7 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
     }
 
     @Test func everyOrderWithAnOutOfMemoryKillIsMemoryLimit() {
-        let before: [RunMachine.Event] = [.timer(.wall), .cancel, .outputOverflow(observed: 11)]
+        let before: [RunMachine.Event] = [.timer(.wall), .cancel(now: false), .outputOverflow(.sum, observed: 11)]
         for order in permutations(before) {
             var machine = RunMachine(limits: limits, cpuMillicores: 1000)
             var actions: [RunMachine.Action] = []
@@ -117,7 +120,8 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
 
     @Test func firstDecisionCounts() {
         let result = outcome([
-            (.started(at: start), 0), (.cancel, 100), (.timer(.wall), 2000), (.exited(report(.killed)), 2001),
+            (.started(at: start), 0), (.cancel(now: false), 100), (.timer(.wall), 2000),
+            (.exited(report(.killed)), 2001),
             (.drained, 2001),
         ])
         #expect(result?.reason == .cancelled)
@@ -126,7 +130,7 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
     @Test func tooMuchOutputIsOutputLimitAlsoAfterTheExit() {
         let exit = report(.exited(0), endedAt: start + millisecond)
         let result = outcome([
-            (.started(at: start), 0), (.exited(exit), 2), (.outputOverflow(observed: 11), 3), (.drained, 3),
+            (.started(at: start), 0), (.exited(exit), 2), (.outputOverflow(.sum, observed: 11), 3), (.drained, 3),
         ])
         #expect(result?.reason == .outputLimit)
         #expect(result?.observed == 11)
@@ -154,6 +158,8 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
         let idle = machine.handle(.timer(.idle), now: start + 500 * millisecond)
         #expect(idle == [.arm(.idle, at: start + 900 * millisecond)])
         #expect(machine.handle(.timer(.cpu), now: start + 500 * millisecond) == [.sample])
+        // One question at a time.
+        #expect(machine.handle(.sampleWanted, now: start + 500 * millisecond) == [])
         let next = machine.handle(.sampled(usage(milliseconds: 600)), now: start + 500 * millisecond)
         #expect(next == [.arm(.cpu, at: start + 700 * millisecond)])
         let last = machine.handle(.sampled(usage(milliseconds: 999)), now: start + 700 * millisecond)
@@ -183,7 +189,7 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
         #expect(starting.handle(.started(at: deadline), now: deadline).isEmpty)
 
         var cancelled = RunMachine(limits: limits, cpuMillicores: 1000)
-        _ = cancelled.handle(.cancel, now: start)
+        _ = cancelled.handle(.cancel(now: false), now: start)
         let ended = cancelled.handle(.timer(.launcher), now: deadline)
         guard case .deliver(.ended(let outcome, nil))? = ended.last else {
             Issue.record("\(ended)")
@@ -197,7 +203,151 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
     }
 
     @Test func launchFailureAfterCancelIsCancelled() {
-        let result = outcome([(.cancel, 0), (.launchFailed(LaunchFailure(.clone, errno: 11)), 1)])
+        let result = outcome([(.cancel(now: false), 0), (.launchFailed(LaunchFailure(.clone, errno: 11)), 1)])
         #expect(result?.reason == .cancelled)
+    }
+
+    @Test func theClockOfTheStartDoesNotEndTheWaitingForTheEnd() {
+        var machine = RunMachine(limits: limits, cpuMillicores: 1000)
+        _ = machine.begin(now: start)
+        _ = machine.handle(.started(at: start), now: start)
+        let late = start + RunMachine.launcherPatience - millisecond
+        #expect(machine.handle(.cancel(now: false), now: late).first == .kill)
+        #expect(machine.handle(.timer(.launcher), now: start + RunMachine.launcherPatience).isEmpty)
+        #expect(!deliveries(machine.handle(.timer(.launcher), now: late + RunMachine.launcherPatience)).isEmpty)
+    }
+}
+
+@Suite struct GraceTests {
+    private var limits: Limits {
+        var limits = ordinaryLimits
+        limits.graceMilliseconds = 300
+        return limits
+    }
+
+    private func running() -> RunMachine {
+        var machine = RunMachine(limits: limits, cpuMillicores: 1000)
+        _ = machine.handle(.started(at: start), now: start)
+        return machine
+    }
+
+    private static let soft: [(RunMachine.Event, Outcome.Reason)] = [
+        (.timer(.wall), .wallTimeout), (.timer(.idle), .idleTimeout),
+        (.sampled(usage(milliseconds: 1000)), .cpuTimeout),
+        (.cancel(now: false), .cancelled), (.clientGone, .clientGone),
+    ]
+
+    @Test(arguments: soft)
+    func `who may end softly is asked first and killed when the grace is over`(
+        _ event: RunMachine.Event, _ reason: Outcome.Reason
+    ) {
+        var machine = running()
+        let at = start + 2000 * millisecond
+        let killAt = at + 300 * millisecond
+        #expect(machine.handle(event, now: at) == [.stop, .arm(.grace, at: killAt)])
+        #expect(machine.name == "stopping")
+        #expect(machine.handle(.timer(.grace), now: killAt - 1) == [.arm(.grace, at: killAt)])
+        let patience = killAt + RunMachine.launcherPatience
+        #expect(machine.handle(.timer(.grace), now: killAt) == [.kill, .arm(.launcher, at: patience)])
+        #expect(machine.name == "ending")
+        var actions = machine.handle(.exited(report(.killed, endedAt: killAt)), now: killAt)
+        actions += machine.handle(.drained, now: killAt)
+        guard case .ended(let outcome, _)? = deliveries(actions).first else {
+            Issue.record("no end")
+            return
+        }
+        #expect(outcome.reason == reason)
+    }
+
+    @Test(arguments: soft)
+    func `who ends in its grace was ended all the same`(_ event: RunMachine.Event, _ reason: Outcome.Reason) {
+        for ending in [RunReport.Ending.exited(0), .signaled(15)] {
+            var machine = running()
+            let at = start + 2000 * millisecond
+            _ = machine.handle(event, now: at)
+            var actions = machine.handle(.exited(report(ending, endedAt: at + millisecond)), now: at + millisecond)
+            actions += machine.handle(.drained, now: at + millisecond)
+            #expect(!actions.contains(.kill))
+            guard case .ended(let outcome, let end?)? = deliveries(actions).first else {
+                Issue.record("no end")
+                continue
+            }
+            #expect(outcome.reason == reason && end.ending == ending)
+        }
+    }
+
+    @Test(
+        arguments: [
+            .cancel(now: false), .cancel(now: true), .outputOverflow(.sum, observed: 11),
+        ] as [RunMachine.Event])
+    func `impatience ends the grace, and the first reason stays`(_ event: RunMachine.Event) {
+        var machine = running()
+        _ = machine.handle(.timer(.wall), now: start + 2000 * millisecond)
+        let now = start + 2001 * millisecond
+        #expect(machine.handle(event, now: now).first == .kill)
+        #expect(machine.handle(event, now: now).isEmpty)
+        var actions = machine.handle(.exited(report(.killed)), now: now)
+        actions += machine.handle(.drained, now: now)
+        guard case .ended(let outcome, _)? = deliveries(actions).first else {
+            Issue.record("no end")
+            return
+        }
+        #expect(outcome.reason == .wallTimeout)
+    }
+
+    @Test func `a client that goes in the grace does not shorten it, and is not waited for`() {
+        var machine = running()
+        _ = machine.handle(.cancel(now: false), now: start)
+        #expect(machine.handle(.clientGone, now: start).isEmpty)
+        #expect(deliveries(machine.handle(.exited(report(.exited(0))), now: start)).count == 1)
+    }
+
+    @Test func `what is at once is at once`() {
+        for event in [RunMachine.Event.cancel(now: true), .outputOverflow(.stdout, observed: 11)] {
+            var machine = running()
+            #expect(machine.handle(event, now: start).first == .kill)
+        }
+        // Before the start there is nobody to be asked.
+        for event in [RunMachine.Event.cancel(now: false), .clientGone] {
+            var machine = RunMachine(limits: limits, cpuMillicores: 1000)
+            #expect(machine.handle(event, now: start).first == .kill)
+        }
+        // And where no grace is given.
+        var none = RunMachine(limits: ordinaryLimits, cpuMillicores: 1000)
+        _ = none.handle(.started(at: start), now: start)
+        #expect(none.handle(.cancel(now: false), now: start).first == .kill)
+    }
+}
+
+@Suite struct UsageClockTests {
+    @Test func `samples are published at the interval and shared with the CPU clock`() {
+        var machine = RunMachine(limits: Limits(cpuMilliseconds: 60_000), cpuMillicores: 1000, usageInterval: 200)
+        let first = machine.handle(.started(at: start), now: start)
+        #expect(first.contains(.arm(.usage, at: start + 200 * millisecond)))
+        // Too early, as a clock may be.
+        let early = start + 199 * millisecond
+        #expect(machine.handle(.timer(.usage), now: early) == [.arm(.usage, at: start + 200 * millisecond)])
+        let late = start + 210 * millisecond
+        #expect(machine.handle(.timer(.usage), now: late) == [.sample, .arm(.usage, at: start + 400 * millisecond)])
+        // One question serves all.
+        #expect(machine.handle(.timer(.cpu), now: late).isEmpty)
+        let little = usage(milliseconds: 10)
+        let answer = machine.handle(.sampled(little), now: late)
+        #expect(answer == [.publish(little), .arm(.cpu, at: late + 59_990 * millisecond)])
+        // Somebody else's question is not the client's interval.
+        #expect(machine.handle(.sampleWanted, now: late) == [.sample])
+        #expect(!machine.handle(.sampled(little), now: late).contains(.publish(little)))
+        // Missed intervals are not made up for.
+        let later = start + 5000 * millisecond
+        #expect(machine.handle(.timer(.usage), now: later) == [.sample, .arm(.usage, at: later + 200 * millisecond)])
+    }
+
+    @Test func `nobody asks before the start or after the end`() {
+        var machine = RunMachine(limits: Limits(), cpuMillicores: 1000, usageInterval: 200)
+        #expect(machine.handle(.sampleWanted, now: start).isEmpty && !machine.isAlive)
+        _ = machine.handle(.started(at: start), now: start)
+        #expect(machine.handle(.sampleWanted, now: start) == [.sample] && machine.isAlive)
+        _ = machine.handle(.exited(report(.exited(0))), now: start)
+        #expect(machine.handle(.timer(.usage), now: start + 300 * millisecond).isEmpty && !machine.isAlive)
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import LaunchPlan
 import LinuxSystem
 import Logging
 import NIOCore
@@ -24,7 +25,8 @@ final class ServerFixture: Sendable {
     let parts: NIOLoopBound<Parts>
 
     init(
-        limits: EngineLimits = EngineLimits(), policies: PolicySet? = nil, records: LogRecords? = nil
+        limits: EngineLimits = EngineLimits(), budget: FrameBudget.Limits = FrameBudget.Limits(),
+        policies: PolicySet? = nil, records: LogRecords? = nil
     ) throws {
         signal(SIGPIPE, SIG_IGN)
         let (own, theirs) = try DescriptorPair.sockets(SOCK_SEQPACKET).release()
@@ -37,9 +39,16 @@ final class ServerFixture: Sendable {
             }
             let link = LauncherLink(socket: OwnedDescriptor(owning: own), loop: loop)
             let engine = try Engine(
-                loop: loop, policies: try policies ?? PolicySet.builtIn(), launcher: link, limits: limits, log: log)
-            return NIOLoopBound(Parts(engine: engine, server: Server(engine: engine, log: log)), eventLoop: loop)
+                loop: loop, policies: try policies ?? PolicySet.builtIn(), launcher: link,
+                resources: ResourceControl(version: 2, features: .all), limits: limits, log: log)
+            let server = Server(engine: engine, budget: budget, log: log)
+            return NIOLoopBound(Parts(engine: engine, server: server), eventLoop: loop)
         }.wait()
+    }
+
+    /// As in a daemon for one call.
+    func prepareWhileVerifying() throws {
+        try group.next().submit { [parts] in parts.value.engine.preparesWhileVerifying = true }.wait()
     }
 
     deinit { group.shutdownGracefully { _ in } }
@@ -148,6 +157,9 @@ final class RawClient {
         var stderr: [UInt8] = []
         var started = false
         var credited = 0
+        /// Bytes that were left out, and how many of the stream had come before.
+        var omitted: [StreamName: (bytes: UInt64, after: Int)] = [:]
+        var samples: [UsageSample] = []
         var result: RunResult?
         var error: ServiceError?
     }
@@ -175,7 +187,11 @@ final class RawClient {
                 case .error(_, let error):
                     ended.error = error
                     return ended
-                case .hello, .accepted, .runs, .killed, .policies, .policy, .verified: break
+                case .usage(_, let usage): ended.samples.append(usage)
+                case .omitted(_, let stream, let bytes):
+                    ended.omitted[stream] = (bytes, stream == .stdout ? ended.stdout.count : ended.stderr.count)
+                case .hello, .accepted, .runs, .stats, .host, .service, .killed, .policies, .policy, .verified:
+                    break
                 }
             }
             if grant, frame.kind == .stdout { send(.credit(channel: channel, bytes: UInt32(frame.payload.count - 4))) }

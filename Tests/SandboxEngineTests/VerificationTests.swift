@@ -64,6 +64,29 @@ import Testing
         #expect(try fixture.runCount() == 0)
     }
 
+    @Test(arguments: [true, false])
+    func `a sandbox is prepared behind the probe where that is wanted, and gets nothing when that fails`(
+        _ isWanted: Bool
+    ) throws {
+        let fixture = try ServerFixture()
+        if isWanted { try fixture.prepareWhileVerifying() }
+        let client = try fixture.connect()
+        fixture.launcher.set(.writes(Self.weak), for: "python")
+        #expect(try run(client, "python").error?.code == .policyNotVerified)
+        let asked = fixture.launcher.commands.compactMap { command -> String? in
+            switch command {
+            case .launch(let request): request.probe ? "probe" : "launch"
+            case .prepare(let policy): "prepare \(policy)"
+            default: nil
+            }
+        }
+        #expect(asked == (isWanted ? ["probe", "prepare python"] : ["probe"]))
+        // Verified, it needs no more than the launch.
+        for _ in 1...2 { #expect(try run(client, "shell").result?.outcome.reason == .exited) }
+        let prepared = fixture.launcher.commands.filter { if case .prepare("shell") = $0 { true } else { false } }
+        #expect(prepared.count == (isWanted ? 1 : 0))
+    }
+
     @Test func `verify shows what failed, and serves a policy again that holds again`() throws {
         let fixture = try ServerFixture()
         let client = try fixture.connect()
@@ -150,11 +173,11 @@ import Testing
             guard case .accepted(channel, let id, _)? = try client.message() else { throw Silence() }
             ids.append(id)
         }
-        try client.send(.kill(channel: 7, id: ids[1]))
+        try client.send(.kill(channel: 7, id: ids[1], now: false))
         // The answer to kill comes after the run's own.
         #expect(try client.finish(2).result?.outcome.reason == .cancelled)
         guard case .killed? = try client.message() else { throw Silence() }
-        try client.send(.cancel(channel: 1))
+        try client.send(.cancel(channel: 1, now: false))
         #expect(try client.finish(1).result?.outcome.reason == .cancelled)
         do {
             let other = try fixture.connect()
@@ -223,7 +246,7 @@ import Testing
     }
 
     @Test func `a quota is a burst, and then one a second`() {
-        var quota = VerificationQuota()
+        var quota = UserQuota(burst: 5, interval: 1_000_000_000)
         let second: UInt64 = 1_000_000_000
         for _ in 1...5 { #expect(quota.take(1, at: second) == nil) }
         #expect(quota.take(1, at: second) ?? 0 >= 1000)

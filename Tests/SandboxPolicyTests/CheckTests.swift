@@ -21,7 +21,7 @@ struct CheckTests {
                 "c": "version: 1\nextends: missing\n",
             ])
                 == [
-                    "dir/b.yaml:3:19: 'limits.memory': '9' has no unit; write for example 9MiB",
+                    "dir/b.yaml:3:19: 'limits.memory': '9' has no unit; write for example 9MiB; the range is 1MiB to 1024TiB",
                     "dir/a.yaml:3:1: 'network' may only be narrowed: 'loopback' is wider than 'none' (final in b.yaml:4, its value "
                         + "is from default.yaml:\(try line(of: "network"))",
                     "dir/a.yaml:4:21: 'syscalls.allow': 'nope' is neither a system call nor a group of them",

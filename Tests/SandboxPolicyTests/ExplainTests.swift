@@ -41,6 +41,12 @@ struct ExplainTests {
                 == "/sandbox/workspace/a cannot be written (own.yaml:4): the workspace is read-only; write below /tmp")
         #expect(own.explain(path: "a", access: .execute).allowed)
         let none = try policy("")
+        let sized = try policy("workspace: { mode: write, size: 4MiB }\n").explain(path: "/workspace/a", access: .write)
+        #expect(sized.allowed && sized.text.hasSuffix("it is the workspace, 4 MiB at most"), "\(sized.text)")
+        let both = try policy("workspace: { mode: write, roots: [~], size: 4MiB, inodes: 9 }\n")
+            .explain(path: "/workspace/a", access: .write).text
+        let quota = "; a directory of the host needs a project quota of at most this"
+        #expect(both.hasSuffix("it is the workspace, 4 MiB and 9 files at most\(quota)"), "\(both)")
         #expect(!none.explain(path: "/workspace/a", access: .read).allowed)
         #expect(!none.explain(path: "/etc/x", access: .read).text.contains("workspace do"))
     }

@@ -61,6 +61,26 @@ struct InheritanceTests {
             "", "limits: { timeout: 1s }", "limits: { timeout: 11s }",
             "'limits.timeout' may only be narrowed: 11s is more than 10s"
         ),
+        // Silence is 0 here: whoever sets one widens.
+        (
+            "", "limits: { swap: 0B }", "limits: { swap: 1MiB }",
+            "'limits.swap' may only be narrowed: 1 MiB is more than 0 B"
+        ),
+        (
+            "", "limits: { grace: 0s }", "limits: { grace: 1ms }",
+            "'limits.grace' may only be narrowed: 1ms is more than 0s"
+        ),
+        // And no limit here.
+        ("", "limits: { stdout: 9MiB, stderr: 1B, read-rate: 1TiB, write-rate: 64KiB, idle: 1h }", "", ""),
+        ("", "workspace: { size: 1TiB, inodes: 2 }", "", ""),
+        (
+            "workspace: { size: 1MiB }", "workspace: { size: 1MiB }", "workspace: { size: 2MiB }",
+            "'workspace.size' may only be narrowed: 2 MiB is more than 1 MiB"
+        ),
+        (
+            "workspace: { inodes: 10 }", "workspace: { inodes: 9 }", "workspace: { inodes: 11 }",
+            "'workspace.inodes' may only be narrowed: 11 is more than 10"
+        ),
         ("network: loopback", "network: none", "", ""),
         (
             "network: none", "network: none", "network: loopback",
@@ -160,6 +180,16 @@ struct InheritanceTests {
         // A key of its own is not enough: without `final` the same child is fine.
         let open = base.replacing(everything, with: "")
         #expect(problems(["base": open, "child": "version: 1\nextends: base\n\(wider)\n"]) == [])
+    }
+
+    @Test("final: each limit that only some policies have", arguments: ["stdout", "stderr", "read-rate", "write-rate"])
+    func finalLimits(key: String) {
+        let base = minimal.replacing("timeout: 10s", with: "timeout: 10s, \(key): 1MiB") + "final: [limits]\n"
+        func found(_ amount: String) -> [String] {
+            problems(["base": base, "child": "version: 1\nextends: base\nlimits: { \(key): \(amount) }\n"])
+        }
+        #expect(found("1MiB") == [] && found("64KiB") == [])
+        #expect(found("2MiB").map { $0.contains("'limits.\(key)' may only be narrowed: 2 MiB") } == [true])
     }
 
     @Test("system calls: each of the two lists can be final by itself")

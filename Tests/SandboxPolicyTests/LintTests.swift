@@ -59,6 +59,19 @@ struct LintTests {
             ),
             ("workspace: { mode: write }", "4:14 'workspace.mode' is write, and no workspace can be asked for"),
             ("workspace: { roots: [~] }", "4:14 'workspace.roots' means nothing: 'workspace.mode' is none"),
+            (
+                "workspace: { roots: [/], mode: read, size: 1MiB }",
+                "4:38 'workspace.size' means nothing: 'workspace.mode' is read"
+            ),
+            (
+                "workspace: { roots: [~], mode: write, size: 1MiB }",
+                "4:39 'workspace.size': a directory of the host needs a project quota of at most this, or the run fails"
+            ),
+            (
+                "workspace: { roots: [~], mode: write, inodes: 9, size: 2GiB }",
+                "4:50 'workspace.size' and 'workspace.inodes': a directory of the host needs"
+            ),
+            ("workspace: { size: 2GiB }", "4:14 'workspace.size' is more than 'limits.memory', in which a workspace"),
             ("workspace: { roots: [/srv], mode: read }", "4:22 'workspace.roots': this host has no '/srv'"),
             ("syscalls: { allow: [read] }", "4:21 'syscalls.allow': 'read' is allowed without it"),
             ("syscalls: { deny: [namespaces] }", "4:20 'syscalls.deny': 'namespaces' is refused without it"),
@@ -70,15 +83,46 @@ struct LintTests {
         #expect(found.count == 1 && found[0].hasPrefix(expected), "\(found)")
     }
 
-    @Test("limits that another one makes pointless")
-    func limits() throws {
+    @Test(
+        "limits that another one makes pointless, and where they do not",
+        arguments: [
+            ("idle: 10s", "idle: 9s", "'limits.idle' (10s) is never met"),
+            ("cpu-time: 20s", "cpu-time: 19s", "'limits.cpu-time' (20s) is never met"),
+            ("grace: 10s", "grace: 9s", "'limits.grace' (10s) comes on top of 'limits.timeout': a run may last 20s"),
+            ("swap: 1GiB", "swap: 0B", "'limits.swap' (1 GiB) comes on top of 'limits.memory': a run may use 2 GiB"),
+            ("stdout: 2MiB", "stdout: 1MiB", "'limits.stdout' (2 MiB) is never met: 'limits.output' ends"),
+            ("stderr: 2MiB", "stderr: 1MiB", "'limits.stderr' (2 MiB) is never met: 'limits.output' ends"),
+        ])
+    func limits(pointless: String, good: String, expected: String) throws {
         func with(_ limits: String) throws -> [String] {
             try warnings("", base: minimal.replacing("timeout: 10s", with: "timeout: 10s, \(limits)"))
         }
-        #expect(try with("idle: 10s").count == 1 && with("idle: 9s") == [])
-        #expect(try with("cpu-time: 21s").count == 1 && with("cpu-time: 20s") == [])
-        let large = minimal.replacing("tmp: 1MiB", with: "tmp: 2GiB")
-        #expect(try warnings("", base: large).map { $0.hasPrefix("2:29 'filesystem.tmp' is more than") } == [true])
+        let found = try with(pointless)
+        #expect(found.count == 1 && found[0].contains(" \(expected)"), "\(found)")
+        #expect(try with(good) == [])
+        // A child that inherits all of it has nothing to answer for.
+        let base = minimal.replacing("timeout: 10s", with: "timeout: 10s, \(pointless)")
+        let set = try load(["base": base, "child": "version: 1\nextends: base\nnetwork: none\n"])
+        #expect(PolicyLint.warnings(in: set, of: ["child"], on: Self.host).isEmpty)
+    }
+
+    @Test("sizes that do not fit into one another")
+    func sizes() throws {
+        func with(_ sizes: String, _ lines: String = "") throws -> [String] {
+            try warnings(lines, base: minimal.replacing("tmp: 1MiB, shm: 1MiB", with: sizes))
+        }
+        #expect(
+            try with("tmp: 2GiB, shm: 1MiB")
+                == ["2:29 'filesystem.tmp' is more than 'limits.memory', in which it is counted"])
+        #expect(
+            try with("tmp: 1GiB, shm: 4KiB").map { $0.hasPrefix("2:29 'filesystem.tmp' and 'filesystem.shm' (") }
+                == [true])
+        #expect(try with("tmp: 512MiB, shm: 512MiB") == [])
+        #expect(
+            try with("tmp: 64KiB, shm: 64KiB", "workspace: { size: 512KiB }\n")
+                == ["4:14 'limits.file-size' (1 MiB) is never met: no place has room for more than 512 KiB"])
+        #expect(try with("tmp: 64KiB, shm: 64KiB", "workspace: { size: 1MiB }\n") == [])
+        #expect(try with("tmp: 1MiB, shm: 64KiB", "workspace: { size: 512KiB }\n") == [])
     }
 
     @Test("paths that the host lacks")

@@ -68,7 +68,9 @@ struct PolicyTestFileTests {
 
     @Test("limits, variables, rules and hints")
     func details() throws {
-        let lines = "commands: { deny: [{ program: rm, hint: use mv }] }\nenvironment: { set: { A: b } }\n"
+        let lines =
+            "commands: { deny: [{ program: rm, hint: use mv }] }\nenvironment: { set: { A: b } }\n"
+            + "workspace: { size: 1MiB, inodes: 10 }\n"
         let found = try outcomes(
             """
               - { limit: memory, is: 1GiB }
@@ -76,6 +78,13 @@ struct PolicyTestFileTests {
               - { limit: memory, at-most: 1023MiB }
               - { limit: idle, at-most: 10s }
               - { limit: cpus, is: 2 }
+              - { limit: swap, is: 0B }
+              - { limit: grace, at-most: 5m }
+              - { limit: stdout, at-most: 1MiB }
+              - { limit: workspace-size, is: 1MiB }
+              - { limit: workspace-inodes, is: 10 }
+              - { limit: workspace.inodes, is: 9 }
+              - { limit: tmp, is: 1MiB }
               - { environment: A, value: b }
               - { environment: A, value: c }
               - { environment: B, value: b }
@@ -89,11 +98,12 @@ struct PolicyTestFileTests {
             """, policy: lines)
         #expect(
             found.map { $0.failure == nil } == [
-                true, true, false, false, true, true, false, false, true, true, false, false, false, false,
+                true, true, false, false, true, true, true, false, true, true, false, true, true, false, false, true,
+                true, false, false, false, false,
             ])
         #expect(
-            found[12].test.name == "why" && found[12].failure?.message.hasPrefix("'why': expected 'use cp'") == true)
-        #expect(found[10].failure?.location.column == 42)
+            found[19].test.name == "why" && found[19].failure?.message.hasPrefix("'why': expected 'use cp'") == true)
+        #expect(found[17].failure?.location.column == 42)
     }
 
     @Test(
@@ -129,9 +139,19 @@ struct PolicyTestFileTests {
                 "3:28: 'access' must be one of read, write, execute, not 'reed' (? read)"
             ),
             ("T{ shell: x, access: read, expect: deny }", "3:21: 'access' means nothing beside 'shell'"),
-            ("T{ limit: memry, is: 1MiB }", "3:18: there is no limit 'memry' (? memory)"),
+            (
+                "T{ limit: memry, is: 1MiB }",
+                "3:18: there is no limit 'memry'; there are memory, swap, cpus, processes, open-files, file-size, output, stdout, stderr, tmp, workspace-size, workspace-inodes, read-rate, write-rate, timeout, cpu-time, idle, grace, shm (? memory)"
+            ),
+            (
+                "T{ limit: workspace-sise, is: 1MiB }",
+                "3:18: there is no limit 'workspace-sise'; there are memory, swap, cpus, processes, open-files, file-size, output, stdout, stderr, tmp, workspace-size, workspace-inodes, read-rate, write-rate, timeout, cpu-time, idle, grace, shm (? workspace-size)"
+            ),
             ("T{ limit: memory }", "3:9: 'limit' needs either 'is' or 'at-most'"),
-            ("T{ limit: memory, is: 1 }", "3:30: 'limits.memory': '1' has no unit; write for example 1MiB"),
+            (
+                "T{ limit: memory, is: 1 }",
+                "3:30: 'limits.memory': '1' has no unit; write for example 1MiB; the range is 1MiB to 1024TiB"
+            ),
             (
                 "T{ user: alice, expect: deny }",
                 "3:17: 'user' must be a number, not 'alice': names differ from host to host"

@@ -14,8 +14,9 @@ struct PolicyTests {
         #expect(
             python.limits
                 == Limits(
-                    memoryBytes: 512 << 20, cpus: 1, processes: 64, openFiles: 256, fileSizeBytes: 100 << 20,
-                    outputBytes: 10 << 20, wallMilliseconds: 30_000, cpuMilliseconds: 20_000))
+                    memoryBytes: 512 << 20, swapBytes: 0, cpus: 1, processes: 64, openFiles: 256,
+                    fileSizeBytes: 100 << 20, outputBytes: 10 << 20, tmpBytes: 256 << 20, wallMilliseconds: 30_000,
+                    cpuMilliseconds: 20_000, graceMilliseconds: 500))
         let compiled = python.compiled()
         #expect(!compiled.executeWritten && !compiled.loopback && compiled.workspaceMode == .write)
         #expect(compiled.maximum.cpuSeconds == 22 && compiled.maximum.cpuMillicores == 1000)
@@ -54,8 +55,17 @@ struct PolicyTests {
                 "kcmp", "kexec_load", "lookup_dcookie", "perf_event_open", "pidfd_getfd", "process_vm_readv", "ptrace",
             ],
             maximum: LaunchLimits(
-                memoryBytes: 1 << 30, cpuMillicores: 2000, processes: 8, openFiles: 64, fileSizeBytes: 1 << 20))
+                memoryBytes: 1 << 30, cpuMillicores: 2000, processes: 8, openFiles: 64, fileSizeBytes: 1 << 20,
+                tmpBytes: 1 << 20))
         #expect(own.compiled() == expected)
+        let limited = try load(["own": LimitTests.everything])["own"]?.compiled()
+        #expect(
+            limited?.maximum
+                == LaunchLimits(
+                    memoryBytes: 1 << 30, cpuMillicores: 2000, processes: 8, openFiles: 64, fileSizeBytes: 1 << 20,
+                    // Five seconds, and what two cores can use up in two seconds of grace.
+                    cpuSeconds: 11, swapBytes: 2 << 20, tmpBytes: 1 << 20, workspaceBytes: 8 << 20,
+                    workspaceInodes: 1000, readBytesPerSecond: 3 << 20, writeBytesPerSecond: 128 << 10))
         let silent = try policy("").compiled()
         #expect(silent.executePaths == nil && silent.libraryPaths == nil && !silent.writeExecuteMemory)
         #expect(try policy("commands: { execute: [] }\n").compiled().executePaths == [])
@@ -83,14 +93,22 @@ struct PolicyTests {
                 + "commands: { deny: [], undecided: deny, write-execute-memory: false }\n"
         )
         #expect(plain.digest == spelt.digest)
+        func limited(_ limits: String) throws -> String {
+            let text = minimal.replacing("timeout: 10s", with: "timeout: 10s, \(limits)")
+            return try #require(try load(["own": text])["own"]).digest
+        }
+        #expect(try limited("swap: 0MiB, grace: 0ms") == plain.digest)
+        let lines = ["swap: 1B", "grace: 1ms", "stdout: 1MiB", "stderr: 1MiB", "read-rate: 1MiB", "write-rate: 1MiB"]
+        #expect(Set(try lines.map(limited) + [plain.digest]).count == 7)
         let closed = ["commands: { allow: [] }", "commands: { execute: [] }", "tenants: { users: [] }"]
         #expect(Set(try closed.map { try policy($0 + "\n").digest } + [plain.digest]).count == 4)
     }
 
     @Test("the rendered policy reads back as the same one and names origins")
     func renderer() throws {
-        for name in try builtIn.get().names {
-            let policy = try #require(try builtIn.get()[name])
+        let set = try load(["own": LimitTests.everything])
+        for name in set.names {
+            let policy = try #require(set[name])
             let text = PolicyRenderer.effective(policy)
             let again = try #require(try load(["again": text])["again"])
             #expect(again.digest == policy.digest, "\(text)")
@@ -98,6 +116,10 @@ struct PolicyTests {
             let received = try EffectivePolicy.read(name: name, text: text, digest: policy.digest)
             #expect(PolicyRenderer.effective(received) == text)
             #expect(throws: PolicyErrors.self) { try EffectivePolicy.read(name: name, text: text, digest: "0") }
+        }
+        let own = PolicyRenderer.effective(try #require(set["own"]))
+        for line in ["swap: 2MiB", "grace: 2s", "stderr: 4KiB", "write-rate: 128KiB", "inodes: 1000", "size: 8MiB"] {
+            #expect(own.contains("\n  \(line)  # own.yaml:"), "\(own)")
         }
         let python = PolicyRenderer.effective(try #require(try builtIn.get()["python"]))
         #expect(python.contains("\n  timeout: 30s  # python.yaml:"))
@@ -130,42 +152,5 @@ struct PolicyTests {
         let standard = try #require(try builtIn.get()["default"])
         #expect(try standard.environment(requested: ["PATH": "/x"]).contains("PATH=/x"))
         #expect(throws: EnvironmentRefusal.self) { try policy("").environment(requested: ["A": ""]) }
-    }
-
-    @Test("narrowed: given limits hold, absent ones are the policy's")
-    func narrowed() throws {
-        let python = try #require(try builtIn.get()["python"])
-        let asked = Limits(memoryBytes: 1 << 20, cpus: 0.5, wallMilliseconds: 30_000, idleMilliseconds: 5)
-        let narrowed = try python.narrowed(by: asked)
-        #expect(narrowed.memoryBytes == 1 << 20 && narrowed.cpus == 0.5 && narrowed.idleMilliseconds == 5)
-        #expect(narrowed.processes == 64 && narrowed.cpuMilliseconds == 20_000)
-        #expect(try python.narrowed(by: Limits()) == python.limits)
-    }
-
-    @Test("narrowed: wider, zero and no numbers are refused")
-    func notNarrowed() throws {
-        let python = try #require(try builtIn.get()["python"])
-        func message(_ limits: Limits) -> String {
-            do throws(ServiceError) { _ = try python.narrowed(by: limits) } catch {
-                #expect(error.code == .limitNotAllowed && error.category == .permanent)
-                return error.message
-            }
-            return "allowed"
-        }
-        let line = try #require(python.origin(of: "limits.memory")).line
-        #expect(
-            message(Limits(memoryBytes: 2 << 30))
-                == "limit memory of 2 GiB is wider than policy python's 512 MiB (python.yaml:\(line))")
-        #expect(
-            message(Limits(wallMilliseconds: 60_000)).hasPrefix("limit timeout of 1m is wider than policy python's 30s")
-        )
-        #expect(message(Limits(cpus: 1.5)).hasPrefix("limit cpus of 1.5 is wider than policy python's 1 ("))
-        #expect(message(Limits(processes: 0)) == "limit processes of 0 is not allowed: it must be at least 1")
-        for cpus in [0, -1, Double.nan, .infinity, 0.0001, 1e300] { #expect(message(Limits(cpus: cpus)) != "allowed") }
-        for limits in [
-            Limits(openFiles: 257), Limits(fileSizeBytes: .max), Limits(outputBytes: .max),
-            Limits(cpuMilliseconds: 20_001),
-            Limits(idleMilliseconds: .max), Limits(memoryBytes: 0), Limits(idleMilliseconds: 0),
-        ] { #expect(message(limits) != "allowed") }
     }
 }

@@ -1,4 +1,4 @@
-import SandboxPolicy
+import SandboxModel
 import Testing
 
 @Suite("Amounts")
@@ -31,7 +31,14 @@ struct QuantityTests {
         }
         #expect(
             message { () throws(QuantityError) in _ = try ByteCount.parse("512") }
-                == "'512' has no unit; write for example 512MiB")
+                == "'512' has no unit; write for example 512MiB; the range is 1B to 1024TiB")
+        #expect(
+            message { () throws(QuantityError) in _ = try ByteCount.parse("9223372036854775808") }
+                == "'9223372036854775808' has no unit; the range is 1B to 1024TiB")
+        #expect(
+            message { () throws(QuantityError) in _ = try ByteCount.parse("2G") }
+                == "'2G' has an unknown unit; write 2GiB; the units are B, KB, KiB, MB, MiB, GB, GiB, TB, TiB; the range is 1B to 1024TiB"
+        )
         #expect(
             message { () throws(QuantityError) in _ = try ByteCount.parse("0B") }
                 == "'0B' is out of range; the range is 1B to 1024TiB")
@@ -40,10 +47,38 @@ struct QuantityTests {
                 == "'-1s' is negative; the range is 1ms to 720h")
         #expect(
             message { () throws(QuantityError) in _ = try TimeSpan.parse("30") }
-                == "'30' has no unit; write for example 30s")
+                == "'30' has no unit; write for example 30s; the range is 1ms to 720h")
         #expect(
             message { () throws(QuantityError) in _ = try CoreCount.parse("0") }
                 == "'0' is out of range; the range is 0.001 to 1024, with at most 3 decimals")
+    }
+
+    @Test(
+        "what was meant is said where it is exact and accepted",
+        arguments: [
+            ("64M", "64MiB"), ("512mb", "512MiB"), ("1.5GiB", "1536MiB"), (" 5 KiB", "5KiB"), ("1bytes", "1B"),
+            ("1.3GiB", nil), ("0.0M", nil), ("1.M", nil), (".5M", nil), ("9e9", nil), ("1025T", nil), ("1.2.3M", nil),
+            ("18446744073709551615T", nil), ("16777215.9999999T", nil), ("5x", nil),
+        ] as [(String, String?)])
+    func meantBytes(text: String, meant: String?) throws {
+        let error = try #require(throws: QuantityError.self) { try ByteCount.parse(text) }
+        #expect(error.description.contains("; write ") == (meant != nil), "\(error)")
+        if let meant {
+            #expect(error.description.contains("; write \(meant); "), "\(error)")
+            #expect(throws: Never.self) { try ByteCount.parse(meant) }
+        }
+    }
+
+    @Test(
+        "and of times",
+        arguments: [
+            ("1.5s", "1500ms"), ("30S", "30s"), ("2min", "2m"), ("1d", "24h"), ("0.5h", "30m"), ("1.0005s", nil),
+            ("31d", nil), ("0.0s", nil),
+        ] as [(String, String?)])
+    func meantTime(text: String, meant: String?) throws {
+        let error = try #require(throws: QuantityError.self) { try TimeSpan.parse(text) }
+        #expect(error.description.contains("; write ") == (meant != nil), "\(error)")
+        if let meant { #expect(error.description.contains("; write \(meant); "), "\(error)") }
     }
 
     @Test(
@@ -81,7 +116,7 @@ struct QuantityTests {
         #expect(ByteCount.describe(100_000_000) == "100 MB")
         #expect(ByteCount.describe(1537) == "1537 B")
         #expect(try ByteCount.parse(ByteCount.notation(1_500_000)) == 1_500_000)
-        #expect(TimeSpan.describe(90_000) == "90s")
+        #expect(TimeSpan.describe(90_000) == "90s" && TimeSpan.describe(0) == "0s")
         #expect(TimeSpan.describe(1500) == "1500ms")
         #expect(CoreCount.describe(millicores: 1500) == "1.5")
         #expect(CoreCount.describe(millicores: 2000) == "2")

@@ -8,7 +8,8 @@ struct ReferenceTests {
     static let examples: [String] = [
         "filesystem: { read: [/usr, /etc/ssl/certs] }", "filesystem: { hide: [/usr/share/secret] }",
         "filesystem: { tmp: 64MiB, shm: 16MiB }", "workspace: { roots: [~, /srv/agents] }",
-        "workspace: { mode: write }",
+        "workspace: { mode: write }", "workspace: { size: 512MiB, inodes: 100000 }",
+        "limits: { swap: 0B, stdout: 8MiB, stderr: 1MiB, grace: 500ms, read-rate: 50MiB, write-rate: 10MiB }",
         "workspace: { execute: false }", "commands: { deny: [sudo, { program: git, arguments: [push] }] }",
         "commands: { allow: [/usr/bin/jq, \"git\"] }",
         "workspace: { execute: false }\ncommands: { execute: [/usr/bin/jq, /usr/local/bin/], libraries: [/usr/lib] }",

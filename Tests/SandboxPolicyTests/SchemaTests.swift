@@ -58,7 +58,12 @@ struct SchemaTests {
             ("syscalls: { allow: [bpf] }", "syscalls.allow[0]"),
             ("syscalls: { deny: [ptrce] }", "syscalls.deny[0]"), ("limits: { memory: 1 GiB }", "limits.memory"),
             ("limits: { timeout: 30 }", "limits.timeout"), ("limits: { timeout: 1.5s }", "limits.timeout"),
+            ("limits: { timeout: 0s }", "limits.timeout"), ("limits: { idle: 00ms }", "limits.idle"),
+            ("limits: { memory: 0B }", "limits.memory"), ("limits: { read-rate: 0MiB }", "limits.read-rate"),
             ("limits: { cpus: 0 }", "limits.cpus"), ("limits: { cpus: 1025 }", "limits.cpus"),
+            ("limits: { swap: 1 }", "limits.swap"), ("limits: { grace: 500 }", "limits.grace"),
+            ("limits: { read-rate: 1MiB/s }", "limits.read-rate"), ("limits: { stdout: 1e3B }", "limits.stdout"),
+            ("workspace: { size: 1 }", "workspace.size"), ("workspace: { inodes: 1 }", "workspace.inodes"),
             ("limits: { processes: 0 }", "limits.processes"), ("limits: { open-files: 1.5 }", "limits.open-files"),
             ("tenants: {}", "tenants"), ("tenants: { users: [a b] }", "tenants.users[0]"),
             ("tenants: { users: [4294967295] }", "tenants.users[0]"), ("docker: { image: x }", "docker"),
@@ -76,6 +81,8 @@ struct SchemaTests {
     func good() throws {
         for line in [
             "limits: { cpus: 1.5, processes: 4194304, timeout: 30s, memory: 256MiB }",
+            "limits: { swap: 0B, grace: 0s, stdout: 1B, stderr: 1B, read-rate: 64KiB, write-rate: 1024TiB }",
+            "workspace: { size: 4KiB, inodes: 2 }",
             "tenants: { users: [alice, 1000], groups: [] }",
             "syscalls: { allow: [host], deny: [network-client, ptrace, bpf] }",
             "filesystem: { read: [/usr/..x, /usr/.hidden] }",

@@ -11,6 +11,10 @@ package enum HostFeature: String, CaseIterable, Sendable {
     case programs
     /// Landlock that tells what it refused, Linux 6.15, on a host whose audit a test may switch on.
     case landlockAudit = "landlock-audit"
+    /// ext4 with quotas of projects on a loop device: a kernel with QFMT_V2, built in or as a module, and e2fsprogs.
+    case projectQuota = "project-quota"
+    /// Swap that is switched on.
+    case swap
 
     package var isPresent: Bool {
         switch self {
@@ -19,7 +23,19 @@ package enum HostFeature: String, CaseIterable, Sendable {
         case .programs: true
         case .landlockAudit:
             geteuid() == 0 && (try? Landlock())?.version ?? 0 >= 7 && (try? AuditStream.isEnabled()) != nil
+        case .swap: ((try? wholeFile("/proc/swaps")) ?? "").split(separator: "\n").count > 1
+        case .projectQuota: geteuid() == 0 && Self.hasQuotaFormat && access("/dev/loop-control", F_OK) == 0
         }
+    }
+
+    /// Whether the kernel knows the format in which ext4 keeps quotas.
+    private static var hasQuotaFormat: Bool {
+        var name = utsname()
+        guard uname(&name) == 0 else { return false }
+        let release = withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let modules = (try? wholeFile("/lib/modules/\(release)/modules.dep")) ?? ""
+        if modules.contains("/quota_v2.ko") { return true }
+        return (try? wholeFile("/proc/kallsyms"))?.contains(" v2_check_quota_file\n") == true
     }
 
     /// Whether `SANDBOX_REQUIRE` names it.

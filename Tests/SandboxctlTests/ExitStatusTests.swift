@@ -1,7 +1,7 @@
 import SandboxModel
 import Testing
 
-@testable import sandboxctl
+@testable import SandboxExec
 
 @Suite struct ExitStatusTests {
     private func status(_ reason: Outcome.Reason, code: Int32? = nil, signal: Int32? = nil) -> Int32 {
@@ -44,32 +44,24 @@ import Testing
         #expect(
             OutcomeLine.of(RunResult(id: "", policy: "", outcome: failed, limitsHit: [hit]))
                 == "limits were met: processes (limit 64, met 12 times)")
+        let full = [
+            LimitHit(limit: "tmp", value: 64 << 20, count: 1), LimitHit(limit: "tmp-inodes", value: 1000, count: 1),
+        ]
+        #expect(
+            OutcomeLine.of(RunResult(id: "", policy: "", outcome: failed, limitsHit: full))
+                == "limits were met: tmp (limit 64 MiB, full when the command ended), "
+                + "tmp-inodes (limit 1000 files, full when the command ended)")
+        let large = Outcome(reason: .exited, code: 153, message: "")
+        #expect(
+            OutcomeLine.of(RunResult(id: "", policy: "", outcome: large, limits: Limits(fileSizeBytes: 1 << 20)))
+                == "status 153 is what SIGXFSZ gives: limits.file-size is 1 MiB")
+        #expect(OutcomeLine.of(RunResult(id: "", policy: "", outcome: large)) == nil)
         let refused = Denial(kind: .network, rule: "default.yaml:58", subject: "192.0.2.1:443", hint: "no network")
         #expect(
             OutcomeLine.of(RunResult(id: "", policy: "", outcome: failed, denials: [refused, refused]))
                 == "refused meanwhile: no network (and 1 more, see --report)")
         let ended = Outcome(reason: .exited, code: 0, message: "")
         #expect(OutcomeLine.of(RunResult(id: "", policy: "", outcome: ended, denials: [refused])) == nil)
-    }
-}
-
-@Suite struct EventTextTests {
-    @Test func charactersAreNotTorn() {
-        var text = EventText(name: "stdout")
-        let bytes = Array("a\u{20AC}b".utf8)
-        #expect(text.line(for: Array(bytes[..<2]))?.data == "a")
-        #expect(text.line(for: Array(bytes[2..<3])) == nil)
-        #expect(text.line(for: Array(bytes[3...]))?.data == "\u{20AC}b")
-        #expect(text.lastLine() == nil)
-    }
-
-    @Test func otherBytesAreBase64() {
-        var text = EventText(name: "stderr")
-        let line = text.line(for: [0xFF, 0x00, 0x80])
-        #expect(line?.data == nil)
-        #expect(line?.base64 == "/wCA")
-        #expect(text.line(for: [0xE2, 0x82]) == nil)
-        #expect(text.lastLine()?.base64 == "4oI=")
     }
 }
 

@@ -26,6 +26,9 @@ struct FilterSimulator {
         }
     }
 
+    /// What the program compares with.
+    var constants: Set<UInt32> { Set(instructions.map(\.value)) }
+
     func answer(_ number: Int32, _ arguments: [UInt64] = [], architecture: UInt32 = x86) -> Answer {
         // struct seccomp_data: number, architecture, instruction pointer, six arguments.
         var data = [UInt32(bitPattern: number), architecture, 0, 0]
@@ -58,5 +61,20 @@ struct FilterSimulator {
         case 0x0005_0000: .error(value & 0xffff)
         default: .other(value)
         }
+    }
+}
+
+/// Numbers that are the same in every run.
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+        return value ^ value >> 31
     }
 }

@@ -24,8 +24,51 @@ import Testing
                 switch SystemCallCatalog.decide(name, allow: [], deny: []).kind {
                 case .allowed: #expect(answer == .allow, "\(name)")
                 case .refused, .neverAllowed: #expect(answer == .notify, "\(name)")
-                case .missing: #expect(answer == .error(UInt32(ENOSYS)), "\(name)")
+                case .missing:
+                    #expect(answer == .error(UInt32(SystemCallCatalog.answer(toMissing: name))), "\(name)")
                 case .conditional: break
+                }
+            }
+        }
+
+        static let requests: [FilterRequest] = {
+            var all: [FilterRequest] = [FilterRequest()]
+            func add(_ change: (inout FilterRequest) -> Void) {
+                var request = FilterRequest()
+                change(&request)
+                all.append(request)
+            }
+            add { $0.watched = [.connect, .execute, .send] }
+            add { ($0.refusesMemoryFiles, $0.refusesExecutableMemory) = (true, true) }
+            add { $0.refusesExecutableSharedMemory = true }
+            add { $0.deny = ["network-client", "ptrace", "clone"] }
+            add { $0.allow = ["ptrace"] }
+            return all
+        }()
+
+        /// What is installed has less than half of the instructions of libseccomp's program, and answers as that does.
+        @Test(arguments: requests) func rangesAnswerAsNumbersDo(_ request: FilterRequest) throws {
+            let byNumber = try FilterCompiler.compileByNumber(request)
+            let byRange = try FilterCompiler.compile(request)
+            #expect(byRange.count * 2 < byNumber.count, "\(byRange.count) of \(byNumber.count)")
+            let (expected, answers) = (FilterSimulator(byNumber), FilterSimulator(byRange))
+            var constants: Set<UInt64> = [0, 1, .max, 1 << 32]
+            for constant in expected.constants.map(UInt64.init) {
+                constants.formUnion([constant, constant &+ 1, constant &- 1, constant << 32, constant << 32 | constant])
+            }
+            let numbers = Array(Int32(-2)...520) + [0x3fff_ffff, 0x4000_0000, 0x4000_0101, .max, .min]
+            var random = SplitMix(seed: 1)
+            for number in numbers {
+                let arguments = (0..<30).map { _ in (0..<6).map { _ in constants.randomElement(using: &random) ?? 0 } }
+                for arguments in arguments + [[]] {
+                    let (one, other) = (expected.answer(number, arguments), answers.answer(number, arguments))
+                    #expect(one == other, "call \(number) \(arguments)")
+                }
+            }
+            for architecture in [FilterSimulator.i386, 0, 0xc000_00b7, 0xc000_003f] {
+                for number in [Int32(0), 3, 59, 511] {
+                    let one = expected.answer(number, architecture: architecture)
+                    #expect(one == answers.answer(number, architecture: architecture))
                 }
             }
         }

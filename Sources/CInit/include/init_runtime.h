@@ -24,6 +24,8 @@ long init_loopback_up(void);
 void init_children_usage(uint64_t *_Nonnull blocks_read, uint64_t *_Nonnull blocks_written,
                          uint64_t *_Nonnull context_switches);
 uint64_t init_monotonic(void);
+// statfs(2) of a file system with limits: bit 0, no block is free; bit 1, no inode is.
+unsigned int init_is_full(const char *_Nonnull path);
 // Blocks all signals, or none.
 long init_block_signals(int block);
 // wait4(2), without waiting. The pid, 0 when nobody has ended.

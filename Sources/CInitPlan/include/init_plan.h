@@ -6,10 +6,15 @@
 //     launcher -> pid 1     one byte         the id maps are written; pid 1 takes its identity first of all. A 2 asks it to
 //                                            forbid executable files in memory before that
 //     launcher -> pid 1     init_prepare     everything that depends on the policy alone
+//     pid 1 -> launcher     init_report      ready: all that depends on the policy alone is done, and the command's process is
+//                                            confined and waits. A sandbox may stay so for long
 //     launcher -> pid 1     init_workspace   with the workspace's detached mount, or without a descriptor
 //     launcher -> command   init_command     with three descriptors: standard input, output, error; for a probe a fourth
 //     pid 1 -> launcher     init_denial      something was refused, when it is the first of its kind and at the end
-//     pid 1 -> launcher     init_report      failed, or started and then ended
+//     pid 1 -> launcher     init_report      failed, or started and then ended. With the last one every other
+//                                            process of the sandbox has ended or has its SIGKILL. After `ended` pid 1 waits
+//                                            for the end of its socket: what the kernel does at its end, and it is much,
+//                                            is not to delay an answer
 #pragma once
 
 #include <stdint.h>
@@ -23,6 +28,8 @@
 
 // Signal N for the command comes to pid 1 as real-time signal N + this: SIGKILL and SIGSTOP would hit pid 1 itself.
 #define INIT_SIGNAL_CARRIER 32
+// Asks pid 1 to send SIGTERM and SIGCONT to every process of the sandbox; the last real-time signal, which carries none.
+#define INIT_STOP_SIGNAL 64
 
 #define INIT_WORKSPACE "/sandbox/workspace"
 #define INIT_MASK_FILE "/.mask/file"
@@ -91,12 +98,15 @@ struct init_prepare {
     uint32_t filter_count;
     uint32_t tmp_options;
     uint32_t shm_options;
+    // Of the workspace in memory that a request gets which says nothing else of it.
+    uint32_t workspace_options;
     // Calls that are not refused although pid 1 is asked, INIT_WATCH_*.
     uint32_t watched;
     // No memory that is writable and executable, PR_SET_MDWE.
     uint32_t refuse_executable_memory;
     // landlock_restrict_self(2).
     uint32_t landlock_flags;
+    uint32_t reserved;
 };
 
 // LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON: refusals are told also after the command's execve(2).
@@ -107,9 +117,13 @@ struct init_prepare {
 #define INIT_WATCH_EXECUTE 2
 #define INIT_WATCH_SEND 4
 
+// What is a request's own about file systems in memory. Options end with a NUL.
 struct init_workspace {
-    // 1: the descriptor is a detached mount; 0: a new tmpfs with /tmp's options.
+    // 1: the descriptor is a detached mount; 0: a tmpfs with `options`, or that of init_prepare where they are empty.
     uint32_t has_mount;
+    char options[INIT_MAXIMUM_OPTIONS];
+    // What /tmp, which has the policy's size, is remounted with; empty: it stays as it is.
+    char tmp_options[INIT_MAXIMUM_OPTIONS];
 };
 
 struct init_command {
@@ -135,6 +149,7 @@ enum init_report_kind {
     init_report_started = 2,
     init_report_ended = 3,
     init_report_denied = 4,
+    init_report_ready = 5,
 };
 
 enum init_denial_kind {
@@ -165,6 +180,15 @@ struct init_denial {
     uint8_t subject[INIT_MAXIMUM_SUBJECT];
 };
 
+// File systems in memory without a free block or inode; equal to FullSpaces in LaunchPlan, a test compares them.
+// Beside them: when the command ended, other processes of the sandbox were left.
+#define INIT_LEFT_PROCESSES 0x80000000u
+#define INIT_FULL_TMP 1
+#define INIT_FULL_SHM 2
+#define INIT_FULL_WORKSPACE 4
+// The same, shifted by this much, for inodes.
+#define INIT_FULL_INODES 3
+
 struct init_report {
     uint32_t kind;
     uint32_t stage;
@@ -177,10 +201,14 @@ struct init_report {
     uint64_t blocks_read;
     uint64_t blocks_written;
     uint64_t context_switches;
+    // INIT_FULL_*, when the command has ended.
+    uint32_t full;
+    uint32_t reserved;
 };
 
 _Static_assert(sizeof(struct init_rule) == 16, "layout");
-_Static_assert(sizeof(struct init_prepare) == 72, "layout");
+_Static_assert(sizeof(struct init_prepare) == 80, "layout");
 _Static_assert(sizeof(struct init_command) == 56, "layout");
-_Static_assert(sizeof(struct init_report) == 48, "layout");
+_Static_assert(sizeof(struct init_report) == 56, "layout");
+_Static_assert(sizeof(struct init_workspace) == 260, "layout");
 _Static_assert(sizeof(struct init_denial) == 312, "layout");

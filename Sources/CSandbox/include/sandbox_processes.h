@@ -12,6 +12,8 @@ pid_t sandbox_fork(uint64_t flags, int *_Nonnull pidfd);
 // A child that shares no state but the address space, sleeps until it is killed, and exists for its user namespace.
 pid_t sandbox_clone_sleeper(uint64_t flags, int *_Nonnull pidfd);
 
+#define SANDBOX_MAXIMUM_ENTRANCES 8
+
 struct sandbox_init_spawn {
     // What is executed (an O_PATH or sealed memory descriptor) and its two sockets, which become 3 and 4.
     int executable;
@@ -21,8 +23,21 @@ struct sandbox_init_spawn {
     uint64_t namespaces;
     // A cgroup v2 directory to be born in, or -1.
     int cgroup;
+    // `tasks` of cgroup v1 directories, open for writing, which the child enters by itself in this order.
+    int entrances[SANDBOX_MAXIMUM_ENTRANCES];
+    int entrance_count;
+    // nice(2) value.
+    int nice;
+    // 1: a child of the caller's parent (CLONE_PARENT), which is to reap it.
+    int for_parent;
 };
 // pid 1 of a sandbox: clone3 with CLONE_VM | CLONE_VFORK, so that the price does not grow with the caller; the child
 // makes its capabilities survive the exec (ambient set: its user namespace has no map yet), moves its sockets and
-// executes. Returns when it has. On failure -1, errno, and `*stage` is 1 for clone3, 2 for what followed.
+// enters its groups and executes. Returns when it has. On failure -1, errno, and `*stage` is 1 for clone3, 3 for a group that
+// could not be entered, 2 for all else.
 pid_t sandbox_spawn_init(const struct sandbox_init_spawn *_Nonnull spawn, int *_Nonnull pidfd, int *_Nonnull stage);
+
+// SIGKILL for every process of one user: by a child that becomes that user, so that the kernel lets it reach nobody else,
+// kill(2) with -1. Returns its pid with `*pidfd`, to be reaped; -1 and errno when it could not be made, or, with `*failed`, did
+// not become that user and sent nothing.
+pid_t sandbox_kill_user(uid_t uid, int *_Nonnull pidfd, int *_Nonnull failed);

@@ -27,6 +27,9 @@ struct sandbox_file_identity {
 };
 int sandbox_identify(int descriptor, struct sandbox_file_identity *_Nonnull identity, int *_Nonnull is_mount_root);
 
+// statfs(2), which Swift's Glibc module does not have: f_type.
+int sandbox_file_system_magic(int descriptor, uint64_t *_Nonnull magic);
+
 // The mount API of Linux 5.2 and mount_setattr(2) of 5.12; no glibc wrappers before 2.36, and constants that clash.
 #define SANDBOX_ATTR_RDONLY 0x00000001
 #define SANDBOX_ATTR_NOSUID 0x00000002
@@ -39,6 +42,7 @@ int sandbox_mount_setattr(int tree, int recursive, uint64_t set, int user_namesp
 // A new tmpfs, not attached anywhere; options are "key=value" strings for fsconfig(2), ended by NULL.
 int sandbox_new_tmpfs(const char *_Nullable const *_Nonnull options, uint64_t attributes);
 
+int sandbox_pidfd_open(pid_t pid);
 int sandbox_pidfd_send_signal(int pidfd, int signal);
 // The pid of the process behind `pidfd` was reaped: waitid(2) P_PIDFD, WEXITED. The raw status goes to `status`.
 int sandbox_wait_pidfd(int pidfd, int *_Nonnull code, int *_Nonnull status, int flags);

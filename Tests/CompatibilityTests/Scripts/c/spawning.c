@@ -61,7 +61,7 @@ int main(void) {
     if (pipe2(ends, 0)) return 1;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if ((pid = fork()) == 0) {
-        if (fork() == 0) { usleep(2000); printf("orphan has a parent %d\n", getppid() > 0); _exit(11); }
+        if (fork() == 0) { usleep(200000); printf("orphan has a parent %d\n", getppid() > 0); _exit(11); }
         _exit(10);
     }
     printf("parent %d\n", status_of(pid));

@@ -1,0 +1,23 @@
+import Synchronization
+
+/// Lines that sandboxctl itself says on stderr.
+package enum Diagnostics {
+    /// Whether a line of ours would begin behind something that a command wrote to the same place.
+    private static let isInsideLine = Atomic(false)
+
+    /// Tells what a command's output to stderr, or to where that goes too, has ended with.
+    static func follow(_ bytes: [UInt8]) {
+        guard let last = bytes.last else { return }
+        isInsideLine.store(last != UInt8(ascii: "\n"), ordering: .relaxed)
+    }
+
+    /// A line that begins as one, to be written to stderr next.
+    static func line(_ text: String) -> String {
+        let end = Terminal.isRaw ? "\r\n" : "\n"
+        let start = isInsideLine.exchange(false, ordering: .relaxed) ? end : ""
+        return "\(start)sandboxctl: \(text)\(end)"
+    }
+
+    /// Writes a line; that it cannot be written is no reason to end anything.
+    package static func write(_ text: String) { Descriptor.error.write(line(text)) }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Glibc
+
+/// What can be measured by itself, in the order in which it is.
+enum ComparePart: String, CaseIterable, ExpressibleByArgument, Sendable {
+    case exec, cli, throughput, stream, stdin, echo, idle, alive
+
+    /// The part that a figure comes from.
+    init?(of figure: Figure) {
+        let name = figure.kind.key.prefix { $0 != "." && $0 != "_" }
+        self.init(rawValue: String(name))
+    }
+
+    func measure(_ context: CompareContext) async throws -> CompareReport {
+        switch self {
+        case .exec: try await ExecPart(context: context).measure()
+        case .cli: try CliPart(context: context).measure()
+        case .throughput: try ThroughputPart(context: context).measure()
+        case .stream: try await StreamPart(context: context).measure()
+        case .stdin: try InputPart(context: context).measure()
+        case .echo: try EchoPart(context: context).measure()
+        case .idle: try await IdlePart(context: context).measure()
+        case .alive: try await AlivePart(context: context).measure()
+        }
+    }
+}
+
+/// What all parts share.
+struct CompareContext: Sendable {
+    var service: ServiceUnderTest
+    var sizes: CompareSizes
+    var tools: ToolSearch
+    var scratch: ScratchDirectory
+
+    /// Lets both sides forget what was before: what a sandbox leaves behind is cleaned up by other threads, and would harm
+    /// whoever is measured next.
+    func pause() { usleep(sizes.pause) }
+}
+
+/// How much of everything.
+struct CompareSizes: Sendable {
+    var runs: Int
+    var pause: UInt32
+    var seconds: Int
+    var slice: Int
+    var inFlight: Int
+    var streamBytes: Int
+    var streamRuns: Int
+    var echoes: Int
+    var idleSeconds: Int
+    var alive: Int
+}

@@ -1,0 +1,183 @@
+import CInitPlan
+import Glibc
+import LaunchPlan
+import LinuxSystem
+
+/// What sandboxes report, and their ends.
+extension ControlLoop {
+    mutating func hear(_ sandbox: Sandbox) {
+        var startedAt: UInt64?
+        while true {
+            switch try? sandbox.hear() {
+            case .started(let at): startedAt = at
+            case .ending:
+                // Who hears of the end need not hear of the start before.
+                if settle(sandbox) { startedAt = nil }
+            case .report: continue
+            case .nothing:
+                if let startedAt { tellStart(of: sandbox, startedAt) }
+                return
+            case .closed, nil:
+                if let startedAt { tellStart(of: sandbox, startedAt) }
+                readiness.forget(sandbox.prepared.socket.number)
+                return
+            }
+        }
+    }
+
+    private func tellStart(of sandbox: Sandbox, _ at: UInt64) {
+        send(.started(run: sandbox.run, at: at, stamps: sandbox.stamps))
+    }
+
+    mutating func hearAudit() {
+        for (uid, denial) in audit?.drain() ?? [] {
+            sandboxes.values.first { $0.prepared.slot.command == uid }?.note(denial)
+        }
+    }
+
+    /// cgroup v1 tells of the limit just before it kills, so the kill is looked for until it is counted. (It is counted
+    /// before the signal is sent: who has ended of it, or whose child has, is never counted too late.)
+    mutating func suspect(_ sandbox: Sandbox) {
+        var count: UInt64 = 0
+        _ = read(sandbox.prepared.group.memoryEvents, &count, 8)
+        suspects[sandbox.run] = monotonicNanoseconds() + 2_000_000_000
+    }
+
+    /// An out-of-memory kill of any process ends the run: what is left of it would be half a program.
+    mutating func checkSuspects() {
+        guard !suspects.isEmpty else { return }
+        let now = monotonicNanoseconds()
+        for (run, deadline) in suspects {
+            guard let sandbox = sandboxes[run], now < deadline else {
+                suspects[run] = nil
+                continue
+            }
+            guard sandbox.prepared.group.memoryKills() > 0 else { continue }
+            suspects[run] = nil
+            kill(sandbox)
+        }
+    }
+
+    mutating func kill(_ sandbox: Sandbox) {
+        sandbox.kill()
+        // Else its end is heard of when pid 1 has ended.
+        guard sandbox.isEnding else { return }
+        // What pid 1 has said before comes first.
+        hear(sandbox)
+        settle(sandbox)
+    }
+
+    /// Tells the end of a run that is over; one that is ending is looked at again. Returns whether it was told.
+    @discardableResult
+    mutating func settle(_ sandbox: Sandbox) -> Bool {
+        let now = monotonicNanoseconds()
+        let since = settling[sandbox.run] ?? now
+        guard sandbox.settle(patient: now - since < Self.crowdPatience, proc: host.proc) else {
+            settling[sandbox.run] = since
+            return false
+        }
+        settling[sandbox.run] = nil
+        tell(sandbox)
+        return true
+    }
+
+    mutating func checkSettling() {
+        for run in settling.keys {
+            guard let sandbox = sandboxes[run], !sandbox.isTold else {
+                settling[run] = nil
+                continue
+            }
+            settle(sandbox)
+        }
+    }
+
+    mutating func takeSamples() {
+        guard host.groups.needsSamples, !sandboxes.isEmpty else { return }
+        let now = monotonicNanoseconds()
+        guard now >= nextSamples else { return }
+        nextSamples = now + 100_000_000
+        for sandbox in sandboxes.values { sandbox.prepared.group.sample() }
+    }
+
+    /// The end for sandboxd. What is left to do is for nobody to wait for: 10,000 zombies are reaped one by one, a gigabyte
+    /// is freed page by page.
+    mutating func tell(_ sandbox: Sandbox) {
+        guard !sandbox.isTold else { return }
+        guard sandbox.failure == nil, dying < Self.maximumDying else {
+            leaving[sandbox.run] = 0
+            return
+        }
+        hearAudit()
+        sandbox.isTold = true
+        dying += 1
+        send(.finished(run: sandbox.run, report: sandbox.report()))
+        leaving[sandbox.run] = monotonicNanoseconds() + (dying < Self.maximumDying / 2 ? Self.leavingDelay : 0)
+    }
+
+    /// Lets the pid 1s go that wait for it. Returns in how many nanoseconds the next one is due.
+    mutating func letGo() -> UInt64? {
+        guard !leaving.isEmpty else { return nil }
+        let now = monotonicNanoseconds()
+        var next: UInt64?
+        for (run, dueAt) in leaving {
+            guard dueAt <= now else {
+                next = min(next ?? .max, dueAt - now)
+                continue
+            }
+            leaving[run] = nil
+            if let sandbox = sandboxes[run] { shutdown(sandbox.prepared.socket.number, Int32(SHUT_RDWR)) }
+        }
+        return next
+    }
+
+    /// pid 1 has ended, and with it every process of its namespace.
+    mutating func bury(_ sandbox: Sandbox) throws(LaunchFailure) {
+        let reaped = try at(.descriptors) { () throws(SystemError) in try sandbox.prepared.process.reap(wait: false) }
+        guard reaped != nil else { return }
+        hear(sandbox)
+        hearAudit()
+        audit?.forget(sandbox.prepared.slot.command)
+        readiness.forget(sandbox.prepared.process.pidfd.number)
+        readiness.forget(sandbox.prepared.socket.number)
+        if sandbox.prepared.group.memoryEvents >= 0 { readiness.forget(sandbox.prepared.group.memoryEvents) }
+        sandboxes[sandbox.run] = nil
+        leaving[sandbox.run] = nil
+        settling[sandbox.run] = nil
+        if sandbox.isTold {
+            dying -= 1
+        } else if let failure = sandbox.failure {
+            send(.failed(run: sandbox.run, failure: failure))
+        } else {
+            send(.finished(run: sandbox.run, report: sandbox.report()))
+        }
+        release(sandbox.prepared)
+    }
+
+    mutating func release(_ prepared: PreparedSandbox) {
+        host.slots.giveBack(prepared.slot)
+        clear(
+            Preparer.Remains(
+                order: prepared.order, keepsNetwork: !prepared.hasWayOut, group: prepared.group.name))
+    }
+
+    /// To remove a group takes a lock that whoever on the host moves into one by `cgroup.procs` holds for 15 ms: not here, where
+    /// everybody's requests would wait for it.
+    mutating func clear(_ left: Preparer.Remains) {
+        guard preparer != nil, remains.count < Self.mostRemains else {
+            leftGroups.append(left.group)
+            return leftGroups.removeAll { host.groups.remove($0) }
+        }
+        remains.append(left)
+        sendRemains()
+    }
+
+    /// What a preparer that is behind does not take now is for the next time that it says something.
+    mutating func sendRemains() {
+        guard let preparer else { return }
+        var sent = 0
+        while sent < remains.count, (try? PreparerMessage.send(remains[sent], over: preparer.socket.number)) != nil {
+            sent += 1
+        }
+        remains.removeFirst(sent)
+    }
+}

@@ -1,0 +1,210 @@
+import Glibc
+import LaunchPlan
+import LinuxSystem
+
+/// Sandboxes that are made ahead.
+extension ControlLoop {
+    /// When the policies are complete. Without a preparer every sandbox is made when it is asked for.
+    mutating func startPreparer(capacity: UInt32) {
+        pool = WarmPool(capacity: Int(min(capacity, Self.maximumWarm)))
+        guard pool.capacity > 0 else { return }
+        policyNames = policies.keys.sorted()
+        do throws(SystemError) {
+            let link = try Preparer.start(host, policyNames.compactMap { policies[$0] }, control: control)
+            try readiness.add(link.socket.number, token: Kind.preparer.token())
+            preparer = link
+        } catch {
+            say("no preparer can be started (\(error)): sandboxes are made when they are asked for")
+            pool = WarmPool(capacity: 0)
+        }
+    }
+
+    /// On standard error, which is sandboxd's log.
+    private func say(_ text: String) {
+        let line = "sandbox-launcher: \(text)\n"
+        _ = line.withCString { write(2, $0, strlen($0)) }
+    }
+
+    /// What the policy hides must be hidden now, whatever the host did to it since: the kernel drops a cover with the file
+    /// under it, in every sandbox that was made and is not used yet. Those are given up, also the ones that are being made.
+    mutating func cover(_ policy: PreparedPolicy) throws(LaunchFailure) {
+        guard !policy.policy.hidePaths.isEmpty else { return }
+        // Until it is known that there was nothing to do: what failed half-way may have covered something.
+        var isNews = true
+        defer { if isNews { giveUp(policy) } }
+        isNews = try policy.inTemplate(of: host) { () throws(SystemError) in
+            try TemplateNamespace.keepHidden(policy.policy.hidePaths)
+        }
+    }
+
+    private mutating func giveUp(_ policy: PreparedPolicy) {
+        policy.generation += 1
+        for stale in pool.removeAll(of: policy.policy.name) { discard(stale) }
+    }
+
+    /// A sandbox for a request, if one waits. Rates are set at a group's making.
+    mutating func takeWarm(
+        for request: LaunchRequest, _ policy: PreparedPolicy
+    ) throws(LaunchFailure) -> PreparedSandbox? {
+        guard request.limits.readBytesPerSecond == nil, request.limits.writeBytesPerSecond == nil else { return nil }
+        // A probe is nobody's use of a policy.
+        return pool.take(request.policy, now: monotonicNanoseconds(), isUse: !request.probe)
+    }
+
+    /// A sandbox for the request that waits for its policy's probe, made while that runs. It gets the request, as any that
+    /// waits, when sandboxd sends that. What fails here fails again, and is told, when the request comes.
+    mutating func prepareOne(of name: String) {
+        guard sealed, preparer == nil, let policy = policies[name], !pool.hasWaiting(name),
+            sandboxes.count + waiting.count < Self.maximumSandboxes, let slot = host.slots.take()
+        else { return }
+        do throws(LaunchFailure) {
+            try cover(policy)
+            let preparation = Preparation(host: host, policy: policy, slot: slot)
+            welcome(try preparation.make("ahead-\(nextWaiting)", limits: policy.policy.maximum), of: name)
+        } catch {
+            host.slots.giveBack(slot)
+        }
+    }
+
+    /// Orders what the pool needs. Returns in how many nanoseconds to look again, if at all.
+    mutating func fillPool() -> UInt64? {
+        guard let preparer else { return nil }
+        while true {
+            let now = monotonicNanoseconds()
+            switch pool.next(now: now, policies: { policies[$0] != nil }) {
+            case .nothing: return nil
+            case .later(let wait): return wait
+            case .discard(let sandbox): discard(sandbox)
+            case .order(let policy):
+                guard let place = policyNames.firstIndex(of: policy), let slot = host.slots.take() else {
+                    pool.failed(policy, now: now)
+                    failQueue(of: policy, LaunchFailure(.slots, errno: EAGAIN, "no identity is free"))
+                    continue
+                }
+                let order = Preparer.Order(number: nextOrder, policy: UInt32(place), slot: slot.number)
+                nextOrder += 1
+                if pool.ordered.isEmpty { heardPreparerAt = now }
+                pool.hasOrdered(order.number, of: policy, generation: policies[policy]?.generation ?? 0)
+                slots[order.number] = slot
+                do throws(SystemError) {
+                    try PreparerMessage.send(order, over: preparer.socket.number)
+                } catch {
+                    guard error.errno == EAGAIN else { return losePreparer() }
+                    // It is behind: requests are served without it for a while.
+                    _ = pool.answered(order.number)
+                    pool.failed(policy, now: now)
+                    slots[order.number] = nil
+                    host.slots.giveBack(slot)
+                    makeQueue()
+                }
+            }
+        }
+    }
+
+    mutating func hearPreparer() {
+        defer { sendRemains() }
+        while let preparer {
+            let heard = preparer.hear(host) { number in
+                guard let slot = slots[number], let order = pool.ordered[number], let prepared = policies[order.policy]
+                else { return nil }
+                return (prepared.policy.maximum, slot)
+            }
+            heardPreparerAt = monotonicNanoseconds()
+            switch heard {
+            case .nothing: return
+            case .gone:
+                _ = losePreparer()
+                return
+            case .made(let number, let sandbox):
+                slots[number] = nil
+                let order = pool.answered(number)
+                let isCurrent = order.map { policies[$0.policy]?.generation == $0.generation } ?? false
+                welcome(sandbox, of: isCurrent ? order?.policy : nil)
+            case .failed(let number, let failure, let dead):
+                if let policy = pool.answered(number)?.policy {
+                    pool.failed(policy, now: monotonicNanoseconds())
+                    failQueue(of: policy, failure)
+                }
+                mourn(number, dead)
+            }
+        }
+    }
+
+    /// Its pid 1 is watched: one that dies while it waits makes place for another.
+    ///
+    /// - Parameter policy: `nil` where it is not needed any more.
+    private mutating func welcome(_ sandbox: PreparedSandbox, of policy: String?) {
+        let number = nextWaiting
+        nextWaiting += 1
+        sandbox.number = number
+        waiting[number] = sandbox
+        do throws(SystemError) {
+            try readiness.add(sandbox.process.pidfd.number, token: Kind.waiting.token(number))
+            if let policy { pool.add(sandbox, of: policy) } else { discard(sandbox) }
+        } catch {
+            sandbox.process.killAndReap()
+            waiting[number] = nil
+            release(sandbox)
+        }
+        if let policy { serveQueue(of: policy) }
+    }
+
+    /// The end of a sandbox that nobody uses, by its sockets' end; `buryWaiting` follows.
+    mutating func discard(_ sandbox: PreparedSandbox) {
+        // ESRCH: it has ended.
+        try? sandbox.process.signal(SIGKILL)
+    }
+
+    /// A pid 1 without a run has ended.
+    mutating func buryWaiting(_ number: UInt64) {
+        guard let sandbox = waiting[number], (try? sandbox.process.reap(wait: false)) != nil else { return }
+        readiness.forget(sandbox.process.pidfd.number)
+        waiting[number] = nil
+        pool.remove(sandbox)
+        release(sandbox)
+    }
+
+    /// What a preparation that failed has left.
+    private mutating func mourn(_ number: UInt64, _ dead: [ForkedChild.Box]) {
+        for child in dead { child.process.killAndReap() }
+        clear(Preparer.Remains(order: number, keepsNetwork: false, group: "warm-\(number)"))
+        if let slot = slots.removeValue(forKey: number) { host.slots.giveBack(slot) }
+    }
+
+    /// Requests go on to be served, each with a sandbox that is made for it.
+    ///
+    /// What it was making is this process's child and known to nobody: it ends when it finds its socket closed. Nobody can say
+    /// when that is, so that its identities stay taken; there are four at most.
+    private mutating func losePreparer() -> UInt64? {
+        guard let preparer else { return nil }
+        say("the preparer has ended: sandboxes are made when they are asked for")
+        readiness.forget(preparer.socket.number)
+        preparer.process.killAndReap()
+        self.preparer = nil
+        // Its unfinished work and what it was told to remove; a group that somebody is in stays.
+        remains = []
+        host.groups.removeEmpty()
+        slots = [:]
+        makeQueue()
+        return nil
+    }
+
+    /// Without a preparer nothing is made ahead any more, whatever was meant to be.
+    func reportPool() -> PoolReport {
+        let counts = pool.counts.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        return PoolReport(
+            capacity: preparer == nil ? 0 : UInt32(pool.capacity),
+            waiting: counts.map { PoolReport.Waiting(policy: $0.key, count: UInt32($0.value)) },
+            preparing: UInt32(slots.count), hits: pool.hits, misses: pool.misses, dying: UInt32(dying))
+    }
+
+    /// At the end of the launcher.
+    mutating func endPool() {
+        // It ends with its socket, when it is done with what it does now, and what it has made dies with this process.
+        if let preparer { preparer.process.killAndReap() }
+        preparer = nil
+        for sandbox in waiting.values { sandbox.process.killAndReap() }
+        for sandbox in waiting.values { _ = sandbox.group.remove() }
+        waiting = [:]
+    }
+}

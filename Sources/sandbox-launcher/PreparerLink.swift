@@ -1,0 +1,72 @@
+import Glibc
+import LaunchPlan
+import LinuxSystem
+
+/// The launcher's end of its preparer.
+final class PreparerLink {
+    let process: ForkedChild
+    let socket: OwnedDescriptor
+
+    init(process: consuming ForkedChild, socket: consuming OwnedDescriptor) {
+        self.process = process
+        self.socket = socket
+    }
+
+    enum Heard {
+        case nothing
+        case made(number: UInt64, PreparedSandbox)
+        /// `dead`: processes to be reaped; `slot` stays taken until they are.
+        case failed(number: UInt64, LaunchFailure, dead: [ForkedChild.Box])
+        /// It has ended, or says what cannot be understood.
+        case gone
+    }
+
+    /// Takes one answer, if there is one. `order` gives the policy and the slot that a number stands for.
+    func hear(_ host: Host, order: (UInt64) -> (limits: LaunchLimits, slot: IdentitySlot)?) -> Heard {
+        let message: MessageSocket.Message?
+        do throws(SystemError) {
+            message = try MessageSocket.receive(
+                from: socket.number, maximum: PreparerMessage.maximumBytes, wait: false)
+        } catch {
+            return error.errno == EAGAIN ? .nothing : .gone
+        }
+        guard let message else { return .gone }
+        do throws(PlanError) {
+            switch try PreparerMessage.answer(message.bytes) {
+            case .failed(let number, let failure):
+                let dead = message.descriptors.map {
+                    ForkedChild.Box(ForkedChild(pid: 0, pidfd: OwnedDescriptor(owning: $0)))
+                }
+                return .failed(number: number, failure, dead: dead)
+            case .made(let number, let pid, let used, let name):
+                guard (3...4).contains(message.descriptors.count), let (limits, slot) = order(number) else { break }
+                return made(number, pid, used, name, limits, slot, message.descriptors, host)
+            }
+        } catch {}
+        message.closeAll()
+        return .gone
+    }
+
+    private func made(
+        _ number: UInt64, _ pid: Int32, _ used: ProcessorTime, _ name: String, _ limits: LaunchLimits,
+        _ slot: IdentitySlot, _ descriptors: [Int32], _ host: Host
+    ) -> Heard {
+        let events = descriptors.count == 4 ? descriptors[3] : -1
+        let process = ForkedChild(pid: pid, pidfd: OwnedDescriptor(owning: descriptors[2]))
+        let socket = OwnedDescriptor(owning: descriptors[0])
+        let commandSocket = OwnedDescriptor(owning: descriptors[1])
+        do throws(SystemError) {
+            let group = try host.groups.adopt(name, limits: limits, memoryEvents: events)
+            group.startCounting(from: used)
+            // Opens what will be read at the end, on the way to an answer.
+            _ = group.usage(ended: true)
+            let sandbox = PreparedSandbox(
+                slot: slot, group: group, process: process, socket: socket, commandSocket: commandSocket)
+            sandbox.order = number
+            return .made(number: number, sandbox)
+        } catch {
+            if events >= 0 { close(events) }
+            return .failed(number: number, LaunchFailure(.cgroup, error), dead: [ForkedChild.Box(process)])
+        }
+    }
+}

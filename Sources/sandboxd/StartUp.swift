@@ -1,0 +1,158 @@
+import Glibc
+import LaunchPlan
+import LinuxSystem
+import Logging
+import SandboxEngine
+import SandboxPolicy
+
+/// Everything here runs before a second thread exists: starting the launcher, reading policies, taking the socket, and
+/// giving root up. What a client sends is first looked at afterwards.
+struct StartUp {
+    private let options: StartUpOptions
+
+    /// Without an account of its own: a number far from those that hosts give out.
+    private static let unnamedUser: UInt32 = 0x7000_0000
+    private static let serviceName = "sandboxd"
+    private static let maximumDescriptors: rlim_t = 65_536
+
+    init(options: StartUpOptions) { self.options = options }
+
+    /// Serves to the end of the process. Without ArgumentParser's ways out, which think for a millisecond.
+    func perform() -> Never {
+        do {
+            exit(try serve())
+        } catch let error as StartUpError {
+            writeLine("sandboxd: \(error.message)")
+            exit(error.status.rawValue)
+        } catch {
+            writeLine("sandboxd: \(error)")
+            exit(StartUpError.Status.osError.rawValue)
+        }
+    }
+
+    private func serve() throws -> Int32 {
+        guard let level = Logger.Level(rawValue: options.logLevel) else {
+            throw StartUpError(.usage, "no log level '\(options.logLevel)'")
+        }
+        guard geteuid() == 0 else {
+            throw StartUpError(
+                .notPermitted,
+                "sandboxd must be started as root: it starts sandbox-launcher, which builds the sandboxes, and then "
+                    + "becomes an ordinary user; use sudo, or ask whoever runs the service")
+        }
+        try prepareProcess()
+        let launcher = try LauncherProcess(path: launcherPath())
+        do {
+            return try serve(launcher, level: level)
+        } catch {
+            launcher.giveUp()
+            throw error
+        }
+    }
+
+    private func serve(_ launcher: LauncherProcess, level: Logger.Level) throws -> Int32 {
+        let account = try account()
+        let policies = try PolicyFiles.load(
+            directory: options.policyDirectory, files: options.policyFiles, only: options.onlyPolicy)
+        let source = try source()
+        try launcher.prepare(
+            policies, served: source.descriptor, landlockAudit: options.landlockAudit,
+            warm: options.warm)
+        // After the launcher's start: it gives the sandboxes what this process had.
+        Niceness.lower(to: Niceness.ofService)
+        let log = Logger(label: Self.serviceName) { _ in LineLog(logLevel: level) }
+        try Privileges.drop(uid: account.uid, gid: account.gid)
+        let status = try Serving.run(
+            source, policies: policies, launcher: launcher, limits: options.limits, log: log
+        ) { resources in
+            log.notice(
+                "serving",
+                metadata: [
+                    "socket": "\(options.connection.map { "descriptor \($0)" } ?? options.socket)",
+                    "uid": "\(account.uid)",
+                    "policies": "\(policies.names.sorted().joined(separator: ","))", "resources": "\(resources.name)",
+                ])
+        }
+        if !launcher.process.wait(milliseconds: 5000) { log.error("the launcher does not end") }
+        return status
+    }
+
+    /// Standard descriptors that exist, signals that end nothing, and room for many pipes.
+    private func prepareProcess() throws {
+        var lowest = try system("open", "/dev/null") { open("/dev/null", O_RDWR) }
+        while lowest <= 2 { lowest = try system("open", "/dev/null") { open("/dev/null", O_RDWR) } }
+        close(lowest)
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
+        var limit = rlimit()
+        let descriptors = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        getrlimit(descriptors, &limit)
+        // Where root may not raise the hard limit (a container), what there is must do.
+        var wanted = rlimit(rlim_cur: Self.maximumDescriptors, rlim_max: max(limit.rlim_max, Self.maximumDescriptors))
+        guard setrlimit(descriptors, &wanted) != 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        if setrlimit(descriptors, &limit) != 0 {
+            throw SystemError("raise the limit on descriptors", errno: errno)
+        }
+    }
+
+    private func account() throws -> AccountFiles.Account {
+        let contents = try TrustedFile.read("/etc/passwd", ownedByRoot: false)
+        let account: AccountFiles.Account
+        let user = options.user
+        if let user, let uid = UInt32(user) {
+            account = .init(uid: uid, gid: uid)
+        } else if let found = AccountFiles.user(user ?? Self.serviceName, in: contents) {
+            account = found
+        } else if let user {
+            throw StartUpError(.noUser, "no user '\(user)' in /etc/passwd")
+        } else {
+            account = .init(uid: Self.unnamedUser, gid: Self.unnamedUser)
+        }
+        guard account.uid != 0, account.gid != 0, account.uid != .max, account.gid != .max else {
+            throw StartUpError(.noUser, "sandboxd must not serve as root; give --user another name")
+        }
+        return account
+    }
+
+    private func source() throws -> Serving.Source {
+        if let connection = options.connection {
+            guard connection > 2, fcntl(connection, F_GETFD) >= 0 else {
+                throw StartUpError(.usage, "descriptor \(connection) is not open")
+            }
+            return .connected(connection)
+        }
+        let contents = try TrustedFile.read("/etc/group", ownedByRoot: false)
+        let (group, socket) = (options.group, options.socket)
+        let gid = AccountFiles.group(group ?? Self.serviceName, in: contents)
+        if let group, gid == nil { throw StartUpError(.noUser, "no group '\(group)' in /etc/group") }
+        var mode: UInt32 = gid == nil ? 0o600 : 0o660
+        if let socketMode = options.socketMode {
+            guard let wanted = UInt32(socketMode, radix: 8), wanted <= 0o777 else {
+                throw StartUpError(.usage, "mode '\(socketMode)' is not an octal number up to 0777")
+            }
+            mode = wanted
+        }
+        do throws(ListeningSocket.Refusal) {
+            return .listening(try ListeningSocket(path: socket, group: gid, mode: mode).release())
+        } catch {
+            switch error {
+            case .taken: throw StartUpError(.unavailable, "another sandboxd answers at \(socket)")
+            case .occupied: throw StartUpError(.cannotCreate, "\(socket) exists and is not a socket")
+            case .system(let error): throw StartUpError(.cannotCreate, "\(error)")
+            }
+        }
+    }
+
+    private func launcherPath() throws -> String {
+        if let launcher = options.launcher { return launcher }
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        guard count > 0, count < buffer.count else {
+            throw SystemError("read", "/proc/self/exe", errno: count < 0 ? errno : ENAMETOOLONG)
+        }
+        let own = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard let slash = own.lastIndex(of: "/") else { return "sandbox-launcher" }
+        return own[...slash] + "sandbox-launcher"
+    }
+}

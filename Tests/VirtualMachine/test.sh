@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Runs the tests of .build/debug in the virtual machine that root.sh made.
+# Usage: test.sh LIBRARIES...   directories of the Swift runtime that the tests are linked with
+# VM_FILTER and VM_SKIP (regular expressions of `swift test`) choose tests, VM_SECONDS says how long they may take together.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "$here/../.." && pwd)
+vm=$checkout/.build/vm
+products=$(realpath "$checkout/.build/debug")
+seconds=${VM_SECONDS:-1500}
+exec 9>"$vm/lock"
+flock --nonblock 9 || { echo "the virtual machine of this checkout is running already" >&2; exit 1; }
+
+# The sources as they are, also those that are not committed yet; the programs; the runtime.
+files() {
+    git -c "safe.directory=$checkout" -C "$checkout" ls-files -z --cached --others --exclude-standard |
+        while IFS= read -r -d '' name; do
+            if [ -e "$checkout/$name" ]; then printf '%s\0' "$checkout/$name"; fi
+        done
+    printf '%s\0' "$checkout/.build/debug"
+    find "$products" -maxdepth 1 -type f -executable -print0
+    find "$@" -maxdepth 1 -name '*.so' -print0
+}
+
+command=("$products/sandboxdPackageTests.xctest" --testing-library swift-testing --no-parallel)
+if [ -n "${VM_FILTER:-}" ]; then command+=(--filter "$VM_FILTER"); fi
+if [ -n "${VM_SKIP:-}" ]; then command+=(--skip "$VM_SKIP"); fi
+files "$@" | "$here/payload.sh" "$vm/payload.img" "$seconds" "$here/guest/run-tests" "$checkout" "$@" -- "${command[@]}"
+
+status=0
+# Beside the tests' time: what the boot takes on a loaded machine.
+"$here/boot.sh" "$vm/root" "$vm/payload.img" "$vm/logs" "$((seconds + 300))" || status=$?
+chown -R --reference="$vm" "$vm"
+
+echo "== exit status $status, logs in $vm/logs; skipped and failed tests again:"
+grep -E '^(. )?(Test|Suite) .* (skipped|failed)|^. Test run with' "$vm/logs/output.log" || true
+exit "$status"
