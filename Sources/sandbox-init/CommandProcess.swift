@@ -32,22 +32,20 @@ enum CommandProcess {
     private static func become(_ prepare: Prepare, gate: Int32, failures: Int32) -> Never {
         let failure = Failure(descriptor: failures)
         let listener = Confinement.apply(prepare, failure)
-        // pid 1 takes the listener out of this process, which therefore waits; execve(2) closes it here.
+        // pid 1 takes the listener out of this process before it says that it is ready; execve(2) closes it here.
         failure.tellListener(Int32(listener))
-        waitForWorkspace(gate)
-        System.close(Int32(listener))
         let request = CommandRequest.receive(failure)
+        if request.awaitsInit { waitForInit(gate) }
         request.takeDescriptors(failure)
         request.setLimits(failure)
         request.enterDirectory(failure)
         request.execute(failure)
     }
 
-    private static func waitForWorkspace(_ gate: Int32) {
+    private static func waitForInit(_ gate: Int32) {
         var byte: UInt8 = 0
         // Without the byte pid 1 is gone, and this process with it.
         if System.call(__NR_read, Int(gate), System.address(&byte), 1) != 1 { System.exit(1) }
-        System.close(gate)
     }
 }
 

@@ -27,6 +27,9 @@ struct CommandRequest {
         return request
     }
 
+    /// pid 1 has something to do for this request, or was not ready when it came.
+    var awaitsInit: Bool { header.pointee.awaits_init != 0 }
+
     /// 0, 1 and 2 and nothing else: all others are closed by execve(2), also those that nobody knows of.
     func takeDescriptors(_ failure: Failure) {
         failure.require(init_stage_command_descriptors, System.call(__NR_dup3, Int(descriptors.0), 0, 0))

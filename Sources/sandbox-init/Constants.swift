@@ -57,7 +57,6 @@ enum Flag {
     /// AT_EMPTY_PATH.
     static let atEmptyPath: UInt64 = 0x1000
     /// OPEN_TREE_CLONE.
-    static let cloneTree = 1
     /// MOVE_MOUNT_F_EMPTY_PATH.
     static let emptyPath = 4
     /// AT_EMPTY_PATH.

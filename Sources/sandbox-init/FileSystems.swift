@@ -21,16 +21,11 @@ enum FileSystems {
             temporary(prepare, at: "/dev/shm", options: prepare.address(prepare.header.pointee.shm_options)))
     }
 
-    /// The workspace of a request that names none, mounted nowhere yet: moving it into place takes a tenth of making it.
-    static func makeWorkspace(_ prepare: Prepare) -> Int32 {
-        let target: StaticString = "/sandbox/workspace"
+    /// The workspace of a request that names none. A caller's covers it: to unmount it the kernel would wait for an RCU
+    /// grace period, on the way to the command's start.
+    static func mountWorkspace(_ prepare: Prepare) {
         let options = prepare.address(prepare.header.pointee.workspace_options)
-        Report.require(init_stage_mount_workspace, temporary(prepare, at: target, options: options))
-        let tree = System.call(__NR_open_tree, Open.here, System.address(target), Flag.cloneTree | Open.closeOnExec)
-        Report.require(init_stage_mount_workspace, tree)
-        Report.require(
-            init_stage_mount_workspace, System.call(__NR_umount2, System.address(target), MountFlag.detach))
-        return Int32(tree)
+        Report.require(init_stage_mount_workspace, temporary(prepare, at: Workspace.path, options: options))
     }
 
     /// A tmpfs; what it holds is charged to the sandbox's memory. `options` is the address of their text.

@@ -4,7 +4,7 @@ import CInitPlan
 /// The command's process as pid 1 holds it.
 struct StartedCommand {
     let pid: Int
-    /// A byte here says that the workspace is mounted.
+    /// A byte here says that what the request changes of the file systems is done.
     let gate: Int32
     /// First the listener's number; then closed by the command's execve(2), or before that a stage and an errno.
     let failures: Int32
@@ -15,7 +15,8 @@ struct StartedCommand {
 struct Supervisor {
     private let command: StartedCommand
     private let signals: Int32
-    private var workspace: Workspace
+    private let prepare: Prepare
+    private var workspace = Workspace()
     private var watch: CallWatch
     /// -1 once the command was executed.
     private var failures: Int32
@@ -26,15 +27,9 @@ struct Supervisor {
         Report.require(init_stage_listener, signals)
         self.command = command
         self.signals = Int32(signals)
-        workspace = Workspace(isInMemory: false)
+        self.prepare = prepare
         watch = CallWatch(Self.takeListener(command), prepare)
         failures = command.failures
-    }
-
-    mutating func run(_ workspace: Workspace) -> Never {
-        self.workspace = workspace
-        Self.openGate(command)
-        serve()
     }
 
     /// The command's process has told that it is confined, and where refused calls are heard of.
@@ -48,10 +43,11 @@ struct Supervisor {
         return Int32(listener)
     }
 
-    private static func openGate(_ command: StartedCommand) {
+    /// What the request changes of the file systems, before the command begins; not every one does.
+    private mutating func hearOfWorkspace() {
+        workspace.receive(prepare)
         var byte: UInt8 = 1
         _ = System.call(__NR_write, Int(command.gate), System.address(&byte), 1)
-        System.close(command.gate)
     }
 
     private static func readFailure(_ descriptor: Int32) -> (stage: UInt32, value: Int32)? {
@@ -67,13 +63,14 @@ struct Supervisor {
         System.exit(1)
     }
 
-    private mutating func serve() -> Never {
+    mutating func serve() -> Never {
         while true {
-            var descriptors = (signals, watch.listener, failures)
+            var descriptors = (signals, watch.listener, failures, INIT_SOCKET)
             let ready = withUnsafeBytes(of: &descriptors) {
-                init_wait_events($0.baseAddress!.assumingMemoryBound(to: Int32.self), 3)
+                init_wait_events($0.baseAddress!.assumingMemoryBound(to: Int32.self), 4)
             }
             guard ready > 0 else { continue }
+            if ready & (0b1000 | 0b1000 << 8) != 0 { hearOfWorkspace() }
             if ready & 0b010 != 0 { watch.answerNext() }
             // Nobody is left who could make a call that is refused.
             if ready & 0b010 == 0 && ready & (0b010 << 8) != 0 { watch.listener = -1 }

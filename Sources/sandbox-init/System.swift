@@ -49,7 +49,6 @@ enum MountFlag {
     static let noExec = 8
     static let remount = 32
     /// MNT_DETACH, of umount2(2).
-    static let detach = 2
     static let bind = 4096
     static let restricted = noSuid | noDev | noExec
 }

@@ -1,13 +1,14 @@
 import CInit
 import CInitPlan
 
-/// What a request says of the file systems comes last: a prepared sandbox waits here for it.
+/// What the command works in: a tmpfs of this sandbox, until a request brings a caller's directory.
 struct Workspace {
-    /// Whether it is a tmpfs of this sandbox.
-    let isInMemory: Bool
+    private(set) var isInMemory = true
 
-    /// - Parameter inMemory: the workspace of a request that says nothing of it, not mounted yet.
-    static func receiveAndMount(_ prepare: Prepare, inMemory: Int32) -> Workspace {
+    static var path: StaticString { "/sandbox/workspace" }
+
+    /// What a request says of the file systems.
+    mutating func receive(_ prepare: Prepare) {
         var message = init_workspace()
         var descriptor: Int32 = -1
         var count: Int32 = 0
@@ -15,30 +16,25 @@ struct Workspace {
         let received = init_receive(INIT_SOCKET, &message, UInt(size), &descriptor, &count)
         // The end of the socket: this sandbox is not needed.
         if received == 0 { System.exit(0) }
-        let isWhole = received == size && count == message.has_mount && isTerminated(&message)
+        let isWhole = received == size && count == message.has_mount && Self.isTerminated(&message)
         Report.require(init_stage_receive, isWhole ? 0 : -Int(Errno.invalid))
-        resizeTemporary(&message, prepare)
-        if count == 1 || message.options.0 == 0 {
-            attach(count == 1 ? descriptor : inMemory)
+        Self.resize("/tmp", by: &message.tmp_options, prepare, init_stage_mount_tmp)
+        if count == 1 {
+            Self.attach(descriptor)
+            isInMemory = false
         } else {
-            let result = withUnsafePointer(to: &message.options) {
-                FileSystems.temporary(prepare, at: target, options: System.address(UnsafeRawPointer($0)))
-            }
-            Report.require(init_stage_mount_workspace, result)
+            Self.resize(Self.path, by: &message.options, prepare, init_stage_mount_workspace)
         }
-        // Neither descriptor is closed: at the end of a tree that was detached the kernel waits for an RCU grace period, which is
-        // for this process's end and not for a command's start.
-        return Workspace(isInMemory: count == 0)
     }
 
-    private static var target: StaticString { "/sandbox/workspace" }
-
+    /// The descriptor is not closed: at the end of a tree that was detached the kernel waits for an RCU grace period, which is
+    /// for this process's end and not for a command's start.
     private static func attach(_ tree: Int32) {
         let empty: StaticString = ""
         Report.require(
             init_stage_mount_workspace,
             System.call(
-                __NR_move_mount, Int(tree), System.address(empty), Open.here, System.address(target), Flag.emptyPath))
+                __NR_move_mount, Int(tree), System.address(empty), Open.here, System.address(path), Flag.emptyPath))
     }
 
     private static func isTerminated(_ message: inout init_workspace) -> Bool {
@@ -47,21 +43,23 @@ struct Workspace {
             && withUnsafeBytes(of: &message.tmp_options) { ends($0) }
     }
 
-    /// /tmp is empty still, and the command's process, which waits, cannot change a mount.
-    private static func resizeTemporary(_ message: inout init_workspace, _ prepare: Prepare) {
-        guard message.tmp_options.0 != 0 else { return }
-        let result = withUnsafePointer(to: &message.tmp_options) {
+    /// A tmpfs that is empty still; and the command's process, which waits, cannot change a mount.
+    private static func resize(
+        _ target: StaticString, by options: inout init_options, _ prepare: Prepare, _ stage: init_stage
+    ) {
+        guard options.text.0 != 0 else { return }
+        let result = withUnsafePointer(to: &options.text) {
             System.mount(
-                "tmpfs", at: "/tmp", type: "tmpfs", flags: MountFlag.remount | prepare.writableFlags,
+                "tmpfs", at: target, type: "tmpfs", flags: MountFlag.remount | prepare.writableFlags,
                 options: System.address(UnsafeRawPointer($0)))
         }
-        Report.require(init_stage_mount_tmp, result)
+        Report.require(stage, result)
     }
 
     /// Which of the file systems in memory have no room left, INIT_FULL_*.
     func fullSpaces() -> UInt32 {
         var full = Self.full("/tmp", INIT_FULL_TMP) | Self.full("/dev/shm", INIT_FULL_SHM)
-        if isInMemory { full |= Self.full("/sandbox/workspace", INIT_FULL_WORKSPACE) }
+        if isInMemory { full |= Self.full(Self.path, INIT_FULL_WORKSPACE) }
         return full
     }
 

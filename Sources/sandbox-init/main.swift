@@ -13,12 +13,11 @@ func runSandbox() -> Never {
     FileSystems.mount(prepare)
     let command = CommandProcess.start(prepare)
     System.close(INIT_COMMAND_SOCKET)
-    // After the fork: a detached mount that the command's process held too would be its to let go when it executes, for
-    // which the kernel waits for an RCU grace period.
-    let inMemory = FileSystems.makeWorkspace(prepare)
+    // After the fork: the command's process confines itself meanwhile.
+    FileSystems.mountWorkspace(prepare)
     var supervisor = Supervisor(command, prepare)
     Report.send(init_report_ready)
-    supervisor.run(Workspace.receiveAndMount(prepare, inMemory: inMemory))
+    supervisor.serve()
 }
 
 runSandbox()

@@ -55,7 +55,7 @@ enum PrepareMessage {
         header.filter_count = UInt32(filter.count)
         header.tmp_options = blob.append([TemporaryOptions.text(bytes: policy.tmpBytes)])
         header.shm_options = blob.append([TemporaryOptions.text(bytes: policy.shmBytes)])
-        header.workspace_options = blob.append([WorkspaceMessage.options(policy.maximum, of: policy)])
+        header.workspace_options = blob.append([WorkspaceMessage.usualOptions(of: policy)])
         header.bytes = UInt32(blob.bytes.count)
         return blob.finished(header)
     }
@@ -79,30 +79,40 @@ enum TemporaryOptions {
     }
 }
 
-/// `init_workspace`.
-enum WorkspaceMessage {
-    static func encode(_ limits: LaunchLimits, of policy: CompiledPolicy, hasMount: Bool) -> [UInt8] {
+/// `init_workspace`: how a request's file systems differ from what its policy's sandboxes have.
+struct WorkspaceMessage {
+    let hasMount: Bool
+    /// Mount options; `nil`: as it is.
+    private let options: String?
+    private let tmpOptions: String?
+
+    init(_ limits: LaunchLimits, of policy: CompiledPolicy, hasMount: Bool) {
+        self.hasMount = hasMount
+        let (asked, usual) = (Self.size(limits, of: policy), Self.size(policy.maximum, of: policy))
+        options = hasMount || asked == usual ? nil : TemporaryOptions.size(bytes: asked.bytes, inodes: asked.inodes)
+        let tmpBytes = limits.tmpBytes ?? policy.tmpBytes
+        tmpOptions = tmpBytes < policy.tmpBytes ? TemporaryOptions.size(bytes: tmpBytes) : nil
+    }
+
+    /// pid 1 has nothing to do for this request.
+    var changesNothing: Bool { !hasMount && options == nil && tmpOptions == nil }
+
+    var encoded: [UInt8] {
         var message = init_workspace()
         message.has_mount = hasMount ? 1 : 0
-        let tmpBytes = limits.tmpBytes ?? policy.tmpBytes
-        if !hasMount, !hasUsualWorkspace(limits, of: policy) {
-            withUnsafeMutableBytes(of: &message.options) { copy(options(limits, of: policy), to: $0) }
-        }
-        if tmpBytes < policy.tmpBytes {
-            withUnsafeMutableBytes(of: &message.tmp_options) { copy(TemporaryOptions.size(bytes: tmpBytes), to: $0) }
-        }
+        if let options { withUnsafeMutableBytes(of: &message.options) { Self.copy(options, to: $0) } }
+        if let tmpOptions { withUnsafeMutableBytes(of: &message.tmp_options) { Self.copy(tmpOptions, to: $0) } }
         return withUnsafeBytes(of: message) { Array($0) }
     }
 
-    /// Of a workspace in memory.
-    static func options(_ limits: LaunchLimits, of policy: CompiledPolicy) -> String {
-        TemporaryOptions.text(
-            bytes: limits.workspaceBytes ?? limits.tmpBytes ?? policy.tmpBytes, inodes: limits.workspaceInodes)
+    /// Options of the workspace in memory that a policy's sandboxes have.
+    static func usualOptions(of policy: CompiledPolicy) -> String {
+        let usual = size(policy.maximum, of: policy)
+        return TemporaryOptions.text(bytes: usual.bytes, inodes: usual.inodes)
     }
 
-    private static func hasUsualWorkspace(_ limits: LaunchLimits, of policy: CompiledPolicy) -> Bool {
-        limits.workspaceBytes == policy.maximum.workspaceBytes && limits.tmpBytes == policy.maximum.tmpBytes
-            && limits.workspaceInodes == policy.maximum.workspaceInodes
+    private static func size(_ limits: LaunchLimits, of policy: CompiledPolicy) -> (bytes: UInt64, inodes: UInt64?) {
+        (limits.workspaceBytes ?? limits.tmpBytes ?? policy.tmpBytes, limits.workspaceInodes)
     }
 
     /// Two numbers and three words: it always fits, with the NUL that is there already.
@@ -114,7 +124,8 @@ enum WorkspaceMessage {
 
 /// `init_command`.
 enum CommandMessage {
-    static func encode(_ request: LaunchRequest) -> [UInt8] {
+    /// - Parameter awaitsInit: `init_workspace` was sent.
+    static func encode(_ request: LaunchRequest, awaitsInit: Bool) -> [UInt8] {
         var blob = Blob(headerBytes: MemoryLayout<init_command>.size)
         var header = init_command()
         header.argument_count = UInt32(request.argv.count)
@@ -124,6 +135,7 @@ enum CommandMessage {
         header.file_size = request.limits.fileSizeBytes
         header.cpu_seconds = request.limits.cpuSeconds ?? .max
         header.has_executable = request.probe ? 1 : 0
+        header.awaits_init = awaitsInit ? 1 : 0
         header.directory = blob.append([request.cwd.isEmpty ? "." : request.cwd])
         header.arguments = blob.append(request.argv)
         header.variables = blob.append(request.environment)

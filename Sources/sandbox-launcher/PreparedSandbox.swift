@@ -9,6 +9,8 @@ final class PreparedSandbox {
     var number: UInt64 = 0
     /// The preparer's, if it made this.
     var order: UInt64?
+    /// pid 1 has said so.
+    var isReady = false
     /// It was given a directory of the host's, in which there may be sockets.
     private(set) var hasWayOut = false
     let slot: IdentitySlot
@@ -30,7 +32,7 @@ final class PreparedSandbox {
         self.commandSocket = commandSocket
     }
 
-    /// Gives it its request: the workspace to pid 1, all else to the command's process, which then goes on to execute.
+    /// Gives it its request: to the command's process, which then goes on to execute, and to pid 1 what that has to do before.
     ///
     /// - Parameters:
     ///   - workspace: the detached mount, if one was asked for.
@@ -40,14 +42,18 @@ final class PreparedSandbox {
         _ request: LaunchRequest, of policy: CompiledPolicy, workspace: Int32?, descriptors: [Int32]
     ) throws(SystemError) -> UInt64 {
         hasWayOut = workspace != nil
-        let command = CommandMessage.encode(request)
+        let word = WorkspaceMessage(request.limits, of: policy, hasMount: workspace != nil)
+        // One that is not ready is still to take what the command's process gives up when it executes.
+        let awaitsInit = !isReady || !word.changesNothing
+        let command = CommandMessage.encode(request, awaitsInit: awaitsInit)
         if command.count > 64 << 10 { try MessageSocket.growBuffers(of: commandSocket.number, to: 2 * command.count) }
-        // No message here can block: each socket's buffer holds all that it is sent.
-        try MessageSocket.send(command, descriptors: descriptors, over: commandSocket.number)
-        let message = WorkspaceMessage.encode(request.limits, of: policy, hasMount: workspace != nil)
+        // No message here can block: each socket's buffer holds all that it is sent. pid 1 first: it works while the
+        // other reads.
+        if awaitsInit {
+            try MessageSocket.send(word.encoded, descriptors: workspace.map { [$0] } ?? [], over: socket.number)
+        }
         let now = monotonicNanoseconds()
-        // Last: pid 1 opens the command's gate.
-        try MessageSocket.send(message, descriptors: workspace.map { [$0] } ?? [], over: socket.number)
+        try MessageSocket.send(command, descriptors: descriptors, over: commandSocket.number)
         return now
     }
 }

@@ -63,6 +63,7 @@ final class PreparerLink {
             let sandbox = PreparedSandbox(
                 slot: slot, group: group, process: process, socket: socket, commandSocket: commandSocket)
             sandbox.order = number
+            sandbox.isReady = true
             return .made(number: number, sandbox)
         } catch {
             if events >= 0 { close(events) }

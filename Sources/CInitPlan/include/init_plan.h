@@ -8,8 +8,10 @@
 //     launcher -> pid 1     init_prepare     everything that depends on the policy alone
 //     pid 1 -> launcher     init_report      ready: all that depends on the policy alone is done, and the command's process is
 //                                            confined and waits. A sandbox may stay so for long
-//     launcher -> pid 1     init_workspace   with the workspace's detached mount, or without a descriptor
+//     launcher -> pid 1     init_workspace   with the workspace's detached mount, or without a descriptor. Left out where the
+//                                            request takes the file systems as they are, and pid 1 has said that it is ready
 //     launcher -> command   init_command     with three descriptors: standard input, output, error; for a probe a fourth
+//     pid 1 -> command      one byte         init_workspace is done; waited for where init_command says so
 //     pid 1 -> launcher     init_denial      something was refused, when it is the first of its kind and at the end
 //     pid 1 -> launcher     init_report      failed, or started and then ended. With the last one every other
 //                                            process of the sandbox has ended or has its SIGKILL. After `ended` pid 1 waits
@@ -98,7 +100,7 @@ struct init_prepare {
     uint32_t filter_count;
     uint32_t tmp_options;
     uint32_t shm_options;
-    // Of the workspace in memory that a request gets which says nothing else of it.
+    // Of the workspace in memory, which a request gets that names none.
     uint32_t workspace_options;
     // Calls that are not refused although pid 1 is asked, INIT_WATCH_*.
     uint32_t watched;
@@ -117,13 +119,18 @@ struct init_prepare {
 #define INIT_WATCH_EXECUTE 2
 #define INIT_WATCH_SEND 4
 
-// What is a request's own about file systems in memory. Options end with a NUL.
+struct init_options {
+    char text[INIT_MAXIMUM_OPTIONS];
+};
+
+// What is a request's own about file systems. Options end with a NUL; where there are none, it stays as it is.
 struct init_workspace {
-    // 1: the descriptor is a detached mount; 0: a tmpfs with `options`, or that of init_prepare where they are empty.
+    // 1: the descriptor is a detached mount, which covers the workspace in memory; 0: that is what the command gets.
     uint32_t has_mount;
-    char options[INIT_MAXIMUM_OPTIONS];
-    // What /tmp, which has the policy's size, is remounted with; empty: it stays as it is.
-    char tmp_options[INIT_MAXIMUM_OPTIONS];
+    // What the workspace in memory, which has the policy's size, is remounted with.
+    struct init_options options;
+    // The same of /tmp.
+    struct init_options tmp_options;
 };
 
 struct init_command {
@@ -142,6 +149,9 @@ struct init_command {
     uint32_t variables;
     // The fourth descriptor is executed, and no program is searched.
     uint32_t has_executable;
+    // pid 1 has something to do before; it writes a byte into the command's pipe when that is done.
+    uint32_t awaits_init;
+    uint32_t reserved;
 };
 
 enum init_report_kind {
@@ -208,7 +218,7 @@ struct init_report {
 
 _Static_assert(sizeof(struct init_rule) == 16, "layout");
 _Static_assert(sizeof(struct init_prepare) == 80, "layout");
-_Static_assert(sizeof(struct init_command) == 56, "layout");
+_Static_assert(sizeof(struct init_command) == 64, "layout");
 _Static_assert(sizeof(struct init_report) == 56, "layout");
 _Static_assert(sizeof(struct init_workspace) == 260, "layout");
 _Static_assert(sizeof(struct init_denial) == 312, "layout");
