@@ -80,6 +80,16 @@ package protocol ControlGroup: AnyObject {
     /// the next one.
     func renewQuota()
 
+    /// Whether it may be reset for another sandbox, as far as the process knows that had it from `adopt`.
+    var mayServeAgain: Bool { get }
+
+    /// Makes it as if it were new, but for its limits, which are to be set by `narrow`. Returns whether it is: its processes must
+    /// be gone, it must have met no limit of memory, and the kernel must have forgotten what they had.
+    func reset() -> Bool
+
+    /// The same after another process has called `reset` and `narrow`.
+    func begin(_ limits: LaunchLimits) throws(SystemError)
+
     /// Removes the group; its processes must be gone. Returns whether it is removed.
     func remove() -> Bool
 }

@@ -8,11 +8,13 @@ final class KernelFileCache {
     let directory: Directory
     /// -1 for a file that is not there.
     private var descriptors: [String: Int32] = [:]
+    private var writable: [String: Int32] = [:]
 
     init(_ directory: Directory) { self.directory = directory }
 
     deinit {
         for descriptor in descriptors.values where descriptor >= 0 { close(descriptor) }
+        for descriptor in writable.values { close(descriptor) }
     }
 
     /// As `Directory.numbers`.
@@ -37,7 +39,26 @@ final class KernelFileCache {
         numbers(in: name) { $0.number(behind: mark) } ?? nil
     }
 
-    func write(_ value: String, to name: String) throws(SystemError) { try directory.write(value, to: name) }
+    /// Whether files stay open that are written.
+    var keepsWritten = false
+
+    /// One value, as `Directory.write`.
+    func write(_ value: String, to name: String) throws(SystemError) {
+        guard keepsWritten else { return try directory.write(value, to: name) }
+        let file: Int32
+        if let known = writable[name] {
+            file = known
+        } else {
+            file = try system("open", "\(directory.path)/\(name)") {
+                openat(directory.number, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
+            }
+            writable[name] = file
+        }
+        var value = value
+        try system("write", "\(directory.path)/\(name)") {
+            value.withUTF8 { pwrite(file, $0.baseAddress!, $0.count, 0) }
+        }
+    }
 
     private func descriptor(of name: String) -> Int32 {
         if let known = descriptors[name] { return known }

@@ -155,9 +155,12 @@ extension ControlLoop {
 
     mutating func release(_ prepared: PreparedSandbox) {
         host.slots.giveBack(prepared.slot)
+        let keepsGroup = prepared.order != nil && preparer != nil && prepared.group.mayServeAgain
+        if keepsGroup { preparer?.keep(prepared.group) }
         clear(
             Preparer.Remains(
-                order: prepared.order, keepsNetwork: !prepared.hasWayOut, group: prepared.group.name))
+                order: prepared.order, keepsNetwork: !prepared.hasWayOut, keepsGroup: keepsGroup,
+                group: prepared.group.name))
     }
 
     /// To remove a group takes a lock that whoever on the host moves into one by `cgroup.procs` holds for 15 ms: not here, where

@@ -167,7 +167,7 @@ extension ControlLoop {
     /// What a preparation that failed has left.
     private mutating func mourn(_ number: UInt64, _ dead: [ForkedChild.Box]) {
         for child in dead { child.process.killAndReap() }
-        clear(Preparer.Remains(order: number, keepsNetwork: false, group: "warm-\(number)"))
+        clear(Preparer.Remains(order: number, keepsNetwork: false, keepsGroup: false, group: "warm-\(number)"))
         if let slot = slots.removeValue(forKey: number) { host.slots.giveBack(slot) }
     }
 

@@ -49,7 +49,8 @@ struct Preparation {
         }
     }
 
-    private func make(in group: any ControlGroup) throws(LaunchFailure) -> PreparedSandbox {
+    /// What fails leaves the group, which is the caller's.
+    func make(in group: any ControlGroup) throws(LaunchFailure) -> PreparedSandbox {
         let initSockets = try Self.sockets()
         let commandSockets = try Self.sockets()
         let process = try spawn(

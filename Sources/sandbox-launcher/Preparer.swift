@@ -26,7 +26,9 @@ enum Preparer {
         var order: UInt64?
         /// Nobody outside can hold anything of its network namespace.
         var keepsNetwork: Bool
-        /// Its group's name.
+        /// It met no limit that its group cannot forget.
+        var keepsGroup: Bool
+        /// Its group's name, for a group that the preparer did not make.
         var group: String
     }
 

@@ -9,9 +9,8 @@ struct PreparerBench {
     private let policies: [PreparedPolicy]
     private let socket: Int32
     private var networks: NetworkPool
+    private var groups: GroupPool
     private var begun: [Begun] = []
-    /// Groups that the kernel would not yet let go.
-    private var left: [String] = []
 
     /// A sandbox whose pid 1 has not said that it is ready.
     private final class Begun {
@@ -44,6 +43,7 @@ struct PreparerBench {
         self.policies = policies
         self.socket = socket
         networks = NetworkPool(proc: host.proc)
+        groups = GroupPool(host.groups)
     }
 
     /// Waits for something to do and does it. Returns whether there can be more.
@@ -75,8 +75,7 @@ struct PreparerBench {
             guard Int(order.policy) < policies.count else { return false }
             begin(order, policies[Int(order.policy)])
         case .clear(let remains):
-            left.append(remains.group)
-            left.removeAll { host.groups.remove($0) }
+            groups.takeBack(remains)
             if let order = remains.order { networks.takeBack(order, keeps: remains.keepsNetwork) }
         case nil: return false
         }
@@ -94,7 +93,10 @@ struct PreparerBench {
             let slot = IdentitySlot(number: order.slot, block: host.slots.block)
             let preparation = Preparation(
                 host: host, policy: policy, slot: slot, mourner: mourner, hasNetwork: network != nil)
-            let sandbox = try preparation.make("warm-\(order.number)", limits: policy.policy.maximum)
+            let group = try at(.cgroup) { () throws(SystemError) in
+                try groups.take(for: order.number, limits: policy.policy.maximum)
+            }
+            let sandbox = try preparation.make(in: group)
             begun.append(Begun(order, sandbox, mourner, network))
         } catch {
             try? PreparerMessage.send(error, of: order, dead: mourner.dead, over: socket)

@@ -6,6 +6,9 @@ import LinuxSystem
 final class PreparerLink {
     let process: ForkedChild
     let socket: OwnedDescriptor
+    /// Groups that may come again, with the files that are read at the end of a run open; by name.
+    private var kept: [String: any ControlGroup] = [:]
+    private static let mostKept = 64
 
     init(process: consuming ForkedChild, socket: consuming OwnedDescriptor) {
         self.process = process
@@ -56,18 +59,42 @@ final class PreparerLink {
         let socket = OwnedDescriptor(owning: descriptors[0])
         let commandSocket = OwnedDescriptor(owning: descriptors[1])
         do throws(SystemError) {
-            let group = try host.groups.adopt(name, limits: limits, memoryEvents: events)
+            let group = try group(name, limits, events, host)
             group.startCounting(from: used)
-            // Opens what will be read at the end, on the way to an answer.
-            _ = group.usage(ended: true)
             let sandbox = PreparedSandbox(
                 slot: slot, group: group, process: process, socket: socket, commandSocket: commandSocket)
             sandbox.order = number
             sandbox.isReady = true
             return .made(number: number, sandbox)
         } catch {
-            if events >= 0 { close(events) }
             return .failed(number: number, LaunchFailure(.cgroup, error), dead: [ForkedChild.Box(process)])
         }
+    }
+
+    /// Takes over `events`.
+    private func group(
+        _ name: String, _ limits: LaunchLimits, _ events: Int32, _ host: Host
+    ) throws(SystemError) -> any ControlGroup {
+        if let known = kept.removeValue(forKey: name) {
+            if events >= 0 { close(events) }
+            try known.begin(limits)
+            return known
+        }
+        let group: any ControlGroup
+        do {
+            group = try host.groups.adopt(name, limits: limits, memoryEvents: events)
+        } catch {
+            if events >= 0 { close(events) }
+            throw error
+        }
+        // Opens what will be read at the end, on the way to an answer.
+        _ = group.usage(ended: true)
+        return group
+    }
+
+    /// The preparer is about to be told that this group may serve again; whether it does is its word.
+    func keep(_ group: any ControlGroup) {
+        if kept.count >= Self.mostKept { kept = [:] }
+        kept[group.name] = group
     }
 }

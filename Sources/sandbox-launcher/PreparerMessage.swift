@@ -24,6 +24,7 @@ enum PreparerMessage {
         writer.put(UInt8(1))
         writer.put(remains.order)
         writer.put(remains.keepsNetwork)
+        writer.put(remains.keepsGroup)
         writer.put(remains.group)
         try MessageSocket.send(writer.bytes, over: socket, wait: false)
     }
@@ -46,6 +47,7 @@ enum PreparerMessage {
                     .clear(
                         Preparer.Remains(
                             order: try reader.optional("order"), keepsNetwork: try reader.bool("network"),
+                            keepsGroup: try reader.bool("group"),
                             group: try reader.string("group", maximum: 255)))
                 default: throw .badValue("task")
                 }
