@@ -53,12 +53,13 @@ long init_next_signal(int descriptor) {
     return count == sizeof information ? (long)information.ssi_signo : -EAGAIN;
 }
 
-long init_wait_events(const int *descriptors, int count) {
+long init_wait_events(const int *descriptors, int count, long nanoseconds) {
     struct pollfd states[8];
     if (count > 8) return -EINVAL;
     for (int index = 0; index < count; index++)
         states[index] = (struct pollfd){.fd = descriptors[index], .events = POLLIN};
-    long result = call(__NR_ppoll, (long)states, count, 0, 0, 0, 0);
+    struct timespec wait = {.tv_nsec = nanoseconds};
+    long result = call(__NR_ppoll, (long)states, count, nanoseconds < 0 ? 0 : (long)&wait, 0, 0, 0);
     if (result < 0) return result;
     long ready = 0;
     for (int index = 0; index < count; index++) {

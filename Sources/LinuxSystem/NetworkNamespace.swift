@@ -5,9 +5,11 @@ import Glibc
 /// that is down, and belongs to the host's users: whoever is cloned into it has no right on it.
 package final class NetworkNamespace {
     private let descriptor: OwnedDescriptor
-    private let proc: Directory
-    /// What it said of itself when it was new.
-    private var pristine: [[UInt8]] = []
+    private let sockets: Trace
+    /// Counters of protocols: of packets, connections, errors. And the flow labels of IPv6, which outlive their sockets for a
+    /// while.
+    private let counters: [Trace]
+    private let newSockets: UInt64
 
     /// Makes one, and enters it.
     package init(proc: Directory) throws(SystemError) {
@@ -16,59 +18,95 @@ package final class NetworkNamespace {
             owning: try system("open", "/proc/self/ns/net") {
                 openat(proc.number, "self/ns/net", O_RDONLY | O_CLOEXEC)
             })
-        self.proc = proc
-        pristine = try traces()
+        sockets = try Trace("sockstat", proc)
+        var counters = [try Trace("snmp", proc), try Trace("netstat", proc)]
+        // Not there without IPv6.
+        for name in ["snmp6", "ip6_flowlabel"] {
+            do throws(SystemError) {
+                counters.append(try Trace(name, proc))
+            } catch {
+                guard error.errno == ENOENT else { throw error }
+            }
+        }
+        self.counters = counters
+        newSockets = Self.inUse(sockets.pristine)
     }
 
     package func enter() throws(SystemError) {
         try system("enter a network namespace") { sandbox_setns(descriptor.number, Namespaces.network.rawValue) }
     }
 
-    /// Enters it, and looks whether it is as it was when it was new, to whoever comes next: no socket is left, by whomever it
-    /// is held, and nothing has been counted or remembered. Devices, addresses and settings cannot have been changed.
+    /// Looks whether it is as it was when it was new, to whoever comes next: no socket is left, by whomever it is held, and
+    /// nothing has been counted or remembered. Devices, addresses and settings cannot have been changed.
     package func isPristine() -> Bool {
-        guard (try? enter()) != nil, let now = try? traces() else { return false }
-        return now == pristine
-    }
-
-    /// What is left behind by those who were in a namespace. Only of the calling thread's.
-    private func traces() throws(SystemError) -> [[UInt8]] {
-        var all = [Self.sockets(try text("sockstat"))]
-        for name in Self.counters { all.append(try text(name)) }
-        // Not there without IPv6.
-        for name in Self.sixth { all.append((try? text(name)) ?? []) }
-        return all
-    }
-
-    /// Counters of protocols: of packets, connections, errors.
-    private static let counters = ["snmp", "netstat"]
-    /// The same of IPv6, and its flow labels, which outlive their sockets for a while.
-    private static let sixth = ["snmp6", "ip6_flowlabel"]
-
-    private func text(_ name: String) throws(SystemError) -> [UInt8] {
-        let path = "self/net/\(name)"
-        let file = OwnedDescriptor(
-            owning: try system("open", "/proc/\(path)") { openat(proc.number, path, O_RDONLY | O_CLOEXEC) })
-        let number = file.number
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        while true {
-            let count = try system("read", "/proc/\(path)") { read(number, &buffer, buffer.count) }
-            guard count > 0 else { return bytes }
-            bytes += buffer[..<count]
-        }
+        guard let now = try? sockets.read(), Self.inUse(now) == newSockets else { return false }
+        return counters.allSatisfy { (try? $0.isAsItWas()) ?? false }
     }
 
     /// Sockets in use, of every family, and connections that wait after their end (TIME_WAIT). The other numbers are the whole
     /// host's.
-    private static func sockets(_ text: [UInt8]) -> [UInt8] {
-        var kept: [UInt8] = []
-        for line in text.split(separator: UInt8(ascii: "\n")) {
-            let words = line.split(separator: UInt8(ascii: " ")).map(Array.init)
-            for (key, value) in zip(words, words.dropFirst()) where kinds.contains(key) { kept += key + value + [10] }
+    private static func inUse(_ text: [UInt8]) -> UInt64 {
+        text.withUnsafeBytes {
+            let numbers = KernelNumbers($0)
+            return numbers.sum(behind: " used ") &+ numbers.sum(behind: " inuse ") &+ numbers.sum(behind: " tw ")
         }
-        return kept
+    }
+}
+
+/// A file of /proc/net, of the network namespace in which it was opened.
+private final class Trace {
+    private let file: OwnedDescriptor
+    private let path: String
+    /// What it said when it was opened.
+    private(set) var pristine: [UInt8] = []
+
+    private static let portion = 16 << 10
+
+    init(_ name: String, _ proc: Directory) throws(SystemError) {
+        let path = "self/net/\(name)"
+        self.path = path
+        file = OwnedDescriptor(
+            owning: try system("open", "/proc/\(path)") { openat(proc.number, path, O_RDONLY | O_CLOEXEC) })
+        pristine = try read()
     }
 
-    private static let kinds: Set<[UInt8]> = [Array("used".utf8), Array("inuse".utf8), Array("tw".utf8)]
+    func read() throws(SystemError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while true {
+            let count = try portion(at: bytes.count) { bytes += $0 }
+            if count == 0 { return bytes }
+        }
+    }
+
+    /// Whether it says what it said then, to the last byte.
+    func isAsItWas() throws(SystemError) -> Bool {
+        var read = 0
+        var isSame = true
+        while isSame {
+            let count = try portion(at: read) { part in
+                isSame = pristine.withUnsafeBytes { old in
+                    old.count >= read + part.count && memcmp(old.baseAddress! + read, part.baseAddress!, part.count) == 0
+                }
+            }
+            if count == 0 { return read == pristine.count }
+            read += count
+        }
+        return false
+    }
+
+    /// How many bytes came from there.
+    private func portion(
+        at offset: Int, _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(SystemError) -> Int {
+        let number = file.number
+        var failure: Int32 = 0
+        let count = withUnsafeTemporaryAllocation(byteCount: Self.portion, alignment: 8) { buffer in
+            let count = pread(number, buffer.baseAddress, buffer.count, off_t(offset))
+            if count < 0 { failure = errno }
+            if count > 0 { body(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
+            return count
+        }
+        guard count >= 0 else { throw SystemError("read", "/proc/\(path)", errno: failure) }
+        return count
+    }
 }

@@ -38,6 +38,8 @@ final class OutputStream {
     private let monitor: ReadinessMonitor
     private let token: UInt64
     private(set) var descriptor: Int32
+    /// The other end: while this process holds it too, its last writer's end is no news.
+    private var writer: Int32 = -1
     private var spare: ByteBuffer?
     private var isWatched = false
     private var isScheduled = false
@@ -72,6 +74,16 @@ final class OutputStream {
 
     deinit {
         if descriptor >= 0 { Glibc.close(descriptor) }
+        letGo()
+    }
+
+    /// Takes a descriptor of the other end, until `writersAreGone`. Nearly always a command's pipes end with the run, of which
+    /// this process hears anyway; with each of them a thread would wake up, and it the loop, on the way to the answer.
+    func hold(writer: consuming OwnedDescriptor) { self.writer = writer.release() }
+
+    private func letGo() {
+        if writer >= 0 { Glibc.close(writer) }
+        writer = -1
     }
 
     /// Waits for the first byte without trying to read: the command has just been started.
@@ -80,6 +92,7 @@ final class OutputStream {
     /// All processes of the run are gone: an empty pipe is an ended one, even if somebody outside holds its other end. And
     /// whoever does must not keep the end from coming by writing on: what the run has written is in the pipe by now.
     func writersAreGone() {
+        letGo()
         guard !hasEnded, bytesLeft == nil else { return }
         bytesLeft = DescriptorIO.bytesInPipe(descriptor) ?? Self.terminalBytes
     }
@@ -103,6 +116,7 @@ final class OutputStream {
         monitor.forget(descriptor, token: token)
         Glibc.close(descriptor)
         descriptor = -1
+        letGo()
         spare = nil
     }
 

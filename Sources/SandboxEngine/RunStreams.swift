@@ -32,17 +32,24 @@ struct RunStreams {
             input = OwnedDescriptor(
                 owning: try system("open", "/dev/null") { open("/dev/null", O_RDONLY | O_CLOEXEC) })
         }
-        let output = try DescriptorPair.pipe().release()
-        let outputEnd = OwnedDescriptor(owning: output.second)
-        try allowReopening(outputEnd.number, mode: S_IRUSR | S_IWUSR | S_IWOTH)
-        streams.stdout = try OutputStream(
-            descriptor: OwnedDescriptor(owning: output.first), loop: loop, monitor: monitor)
-        let errors = try DescriptorPair.pipe().release()
-        let errorEnd = OwnedDescriptor(owning: errors.second)
-        try allowReopening(errorEnd.number, mode: S_IRUSR | S_IWUSR | S_IWOTH)
-        streams.stderr = try OutputStream(
-            descriptor: OwnedDescriptor(owning: errors.first), loop: loop, monitor: monitor)
-        return (streams, [input.release(), outputEnd.release(), errorEnd.release()])
+        let stdout = try output(loop, monitor)
+        let outputEnd = OwnedDescriptor(owning: stdout.forCommand)
+        streams.stdout = stdout.stream
+        let stderr = try output(loop, monitor)
+        streams.stderr = stderr.stream
+        return (streams, [input.release(), outputEnd.release(), stderr.forCommand])
+    }
+
+    private static func output(
+        _ loop: any EventLoop, _ monitor: ReadinessMonitor
+    ) throws(SystemError) -> (stream: OutputStream, forCommand: Int32) {
+        let (reading, writing) = try DescriptorPair.pipe().release()
+        let writer = OwnedDescriptor(owning: writing)
+        let stream = try OutputStream(descriptor: OwnedDescriptor(owning: reading), loop: loop, monitor: monitor)
+        try allowReopening(writer.number, mode: S_IRUSR | S_IWUSR | S_IWOTH)
+        let forCommand = try writer.duplicate().release()
+        stream.hold(writer: writer)
+        return (stream, forCommand)
     }
 
     /// Lets the command open its own end once more, as `echo text > /dev/stderr` does: the pipe is this daemon's, and the

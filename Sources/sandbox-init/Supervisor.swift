@@ -20,6 +20,12 @@ struct Supervisor {
     private var watch: CallWatch
     /// -1 once the command was executed.
     private var failures: Int32
+    /// CLOCK_MONOTONIC, nanoseconds; 0 before the command was executed.
+    private var startedAt: UInt64 = 0
+    private var isStartTold = false
+
+    /// A command that ends within this is told of once: its start would wake up the launcher, sandboxd and the client.
+    private static let startDelay: UInt64 = 1_000_000
 
     /// Returns when the command's process is confined and waits for its request.
     init(_ command: StartedCommand, _ prepare: Prepare) {
@@ -66,16 +72,18 @@ struct Supervisor {
     mutating func serve() -> Never {
         while true {
             var descriptors = (signals, watch.listener, failures, INIT_SOCKET)
+            let wait = startedAt == 0 || isStartTold ? -1 : Int(Self.startDelay)
             let ready = withUnsafeBytes(of: &descriptors) {
-                init_wait_events($0.baseAddress!.assumingMemoryBound(to: Int32.self), 4)
+                init_wait_events($0.baseAddress!.assumingMemoryBound(to: Int32.self), 4, wait)
             }
-            guard ready > 0 else { continue }
+            guard ready >= 0 else { continue }
             if ready & (0b1000 | 0b1000 << 8) != 0 { hearOfWorkspace() }
             if ready & 0b010 != 0 { watch.answerNext() }
             // Nobody is left who could make a call that is refused.
             if ready & 0b010 == 0 && ready & (0b010 << 8) != 0 { watch.listener = -1 }
             if ready & (0b100 | 0b100 << 8) != 0 { hearOfExecution() }
             if ready & 0b001 != 0 { takeSignals() }
+            tellStart()
         }
     }
 
@@ -87,10 +95,16 @@ struct Supervisor {
         }
         System.close(failures)
         failures = -1
-        Report.send(init_report_started)
+        startedAt = init_monotonic()
     }
 
-    private func takeSignals() {
+    private mutating func tellStart() {
+        guard startedAt != 0, !isStartTold, init_monotonic() >= startedAt + Self.startDelay else { return }
+        isStartTold = true
+        Report.send(init_report_started, startedAt: startedAt)
+    }
+
+    private mutating func takeSignals() {
         while true {
             let signal = init_next_signal(signals)
             guard signal > 0 else { return }
@@ -111,20 +125,21 @@ struct Supervisor {
     /// SIGKILL makes no child: when this returns, no instruction of the sandbox's programs is executed any more.
     private static func killEverybody() { _ = System.call(__NR_kill, -1, Signal.kill) }
 
-    private func reap() {
+    private mutating func reap() {
         while true {
             var status: Int32 = 0
             let pid = init_reap(&status)
             guard pid > 0 else { return }
             guard pid == command.pid else { continue }
             // The command has ended; what it left behind ends with it. Wait for nobody.
-            if failures >= 0 { Self.reportUnheard(failures) }
+            if failures >= 0 { hearOfExecution() }
             // Its own children have become this process's by now.
             var other: Int32 = 0
             let left = init_reap(&other) >= 0 ? UInt32(INIT_LEFT_PROCESSES) : 0
             if left != 0 { Self.killEverybody() }
             watch.reportCounts()
-            Report.send(init_report_ended, status: status, full: workspace.fullSpaces() | left)
+            Report.send(
+                init_report_ended, status: status, full: workspace.fullSpaces() | left, startedAt: startedAt)
             if left == 0 { waitForLauncher() }
             System.exit(0)
         }
@@ -134,11 +149,5 @@ struct Supervisor {
     private func waitForLauncher() {
         var byte: UInt8 = 0
         _ = System.call(__NR_read, Int(INIT_SOCKET), System.address(&byte), 1)
-    }
-
-    /// The command has ended before its execution, or its failure, was heard of.
-    private static func reportUnheard(_ failures: Int32) {
-        if let (stage, error) = readFailure(failures) { fail(stage, error) }
-        Report.send(init_report_started)
     }
 }

@@ -125,7 +125,10 @@ extension ControlLoop {
                 continue
             }
             leaving[run] = nil
-            if let sandbox = sandboxes[run] { shutdown(sandbox.prepared.socket.number, Int32(SHUT_RDWR)) }
+            guard let sandbox = sandboxes[run] else { continue }
+            // Nothing more comes from there but its end.
+            readiness.forget(sandbox.prepared.socket.number)
+            shutdown(sandbox.prepared.socket.number, Int32(SHUT_RDWR))
         }
         return next
     }

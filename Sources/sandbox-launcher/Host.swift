@@ -90,10 +90,10 @@ final class Host {
         // Nothing but standard input, output, error and the socket; and nobody inherits the socket.
         try system("close inherited descriptors") { sandbox_close_from(UInt32(control) + 1) }
         try system("mark the socket") { fcntl(control, F_SETFD, FD_CLOEXEC) }
-        // Every descriptor made from here on is above 9: sandbox_spawn_init moves two of them to 3 and 4.
+        // What is opened from here on is above those that sandbox_spawn_init uses.
         while true {
             let filler = try system("open", "/dev/null") { open("/dev/null", O_RDWR | O_CLOEXEC) }
-            if filler >= 9 { return }
+            if filler >= SANDBOX_SPAWN_END - 1 { return }
         }
     }
 }

@@ -61,13 +61,14 @@ final class Sandbox {
         lastReport = report
         switch report.kind {
         case init_report_started.rawValue:
-            startedAt = report.at
-            return .started(at: report.at)
+            startedAt = report.started_at
+            return .started(at: report.started_at)
         case init_report_failed.rawValue:
             let stage = LaunchStage(rawValue: UInt16(truncatingIfNeeded: report.stage)) ?? .initReceive
             failure = LaunchFailure(stage, errno: report.error, subject(of: stage), denials: denials)
         case init_report_ended.rawValue:
             ending = Self.ending(status: report.status)
+            if report.started_at != 0 { startedAt = report.started_at }
             if report.full & UInt32(INIT_LEFT_PROCESSES) != 0 {
                 // They die, and pid 1 waits for them: neither is to wait for a share of CPU time.
                 hurryInit()

@@ -26,8 +26,8 @@ long init_signal_descriptor(void);
 // The next signal, or -EAGAIN.
 long init_next_signal(int descriptor);
 // Waits until one of the descriptors has something; bit N of the result is descriptor N, bit N + 8 its hang-up.
-// A negative descriptor is left out.
-long init_wait_events(const int *_Nonnull descriptors, int count);
+// A negative descriptor is left out. After `nanoseconds`, below a second, the result is 0; negative: never.
+long init_wait_events(const int *_Nonnull descriptors, int count, long nanoseconds);
 
 long init_notification_receive(int listener, struct init_notification *_Nonnull notification);
 // Whether the call still waits: until then its process is the one that was named.

@@ -13,7 +13,8 @@
 //     launcher -> command   init_command     with three descriptors: standard input, output, error; for a probe a fourth
 //     pid 1 -> command      one byte         init_workspace is done; waited for where init_command says so
 //     pid 1 -> launcher     init_denial      something was refused, when it is the first of its kind and at the end
-//     pid 1 -> launcher     init_report      failed, or started and then ended. With the last one every other
+//     pid 1 -> launcher     init_report      failed, or started and then ended; of a command that ends at once
+//                                            only ended. With the last one every other
 //                                            process of the sandbox has ended or has its SIGKILL. After `ended` pid 1 waits
 //                                            for the end of its socket: what the kernel does at its end, and it is much,
 //                                            is not to delay an answer
@@ -214,11 +215,13 @@ struct init_report {
     // INIT_FULL_*, when the command has ended.
     uint32_t full;
     uint32_t reserved;
+    // When the command was executed, CLOCK_MONOTONIC nanoseconds; 0 before. Its start is not told where its end follows soon.
+    uint64_t started_at;
 };
 
 _Static_assert(sizeof(struct init_rule) == 16, "layout");
 _Static_assert(sizeof(struct init_prepare) == 80, "layout");
 _Static_assert(sizeof(struct init_command) == 64, "layout");
-_Static_assert(sizeof(struct init_report) == 56, "layout");
+_Static_assert(sizeof(struct init_report) == 64, "layout");
 _Static_assert(sizeof(struct init_workspace) == 260, "layout");
 _Static_assert(sizeof(struct init_denial) == 312, "layout");

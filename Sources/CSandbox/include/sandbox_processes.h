@@ -14,6 +14,13 @@ pid_t sandbox_clone_sleeper(uint64_t flags, int *_Nonnull pidfd);
 
 #define SANDBOX_MAXIMUM_ENTRANCES 8
 
+// Descriptors of the calling process that sandbox_spawn_init uses for what the child needs: it gets those below
+// SANDBOX_SPAWN_END and no others, so that its birth does not take longer the more the caller has open. All of them must be
+// open, and nothing that matters; SANDBOX_SPAWN_FILLER stays what it is, the others become copies of it.
+#define SANDBOX_SPAWN_FILLER 4
+#define SANDBOX_SPAWN_FIRST 5
+#define SANDBOX_SPAWN_END 16
+
 struct sandbox_init_spawn {
     // What is executed (an O_PATH or sealed memory descriptor) and its two sockets, which become 3 and 4.
     int executable;
@@ -33,7 +40,7 @@ struct sandbox_init_spawn {
 };
 // pid 1 of a sandbox: clone3 with CLONE_VM | CLONE_VFORK, so that the price does not grow with the caller; the child
 // makes its capabilities survive the exec (ambient set: its user namespace has no map yet), moves its sockets and
-// enters its groups and executes. Returns when it has. On failure -1, errno, and `*stage` is 1 for clone3, 3 for a group that
+// enters its groups and executes. Only for single-threaded processes. Returns when it has. On failure -1, errno, and `*stage` is 1 for clone3, 3 for a group that
 // could not be entered, 2 for all else.
 pid_t sandbox_spawn_init(const struct sandbox_init_spawn *_Nonnull spawn, int *_Nonnull pidfd, int *_Nonnull stage);
 
