@@ -92,6 +92,11 @@ final class OutputStream {
     /// All processes of the run are gone: an empty pipe is an ended one, even if somebody outside holds its other end. And
     /// whoever does must not keep the end from coming by writing on: what the run has written is in the pipe by now.
     func writersAreGone() {
+        if isWatched {
+            // What is there is read now, and its end would wake up the thread that watches.
+            monitor.forget(descriptor, token: token)
+            isWatched = false
+        }
         letGo()
         guard !hasEnded, bytesLeft == nil else { return }
         bytesLeft = DescriptorIO.bytesInPipe(descriptor) ?? Self.terminalBytes

@@ -213,7 +213,8 @@ package final class Run {
         switch action {
         case .announce:
             owner?.runStarted(channel: channel)
-            output.start()
+            // Of a run that is over nothing more is to come.
+            if !machine.isDraining { output.start() }
         case .stop: onStop()
         case .kill: onKill()
         case .sample: launcher.send(.sample(run: number))

@@ -213,7 +213,7 @@ package final class Connection: ChannelInboundHandler {
 
     /// A run of a millisecond is accepted, started and over in one write, for which its client wakes up once. Whatever else is
     /// written takes along what waits.
-    private static let flushDelay = TimeAmount.milliseconds(2)
+    private static let flushDelay = TimeAmount.milliseconds(5)
 
     private func flushSoon(_ context: ChannelHandlerContext) {
         guard !isFlushScheduled else { return }

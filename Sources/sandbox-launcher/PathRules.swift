@@ -19,7 +19,8 @@ struct PathRules {
         }
         // Names in the root can be listed; what may be read is said per path.
         rules.append(("/", .readDirectory))
-        rules.append(("/etc", .read))
+        // Of its own files none is a program; what is shown of the host's is as all that is shown.
+        rules.append(("/etc", executables.isRestricted ? .read : [.read, .execute]))
         // /proc/self/mem writes into memory that cannot be written.
         rules.append(("/proc", policy.writeExecuteMemory ? [.read, .writeFile] : .read))
         rules.append(("/dev", [.read, .writeFile, .ioctlDevice, .truncate]))
@@ -28,7 +29,16 @@ struct PathRules {
         // The workspace is mounted later, on /sandbox/workspace. A rule on a mount point is not seen through what is
         // mounted there; one on its parent is.
         rules.append(("/sandbox", policy.workspaceMode == .read ? writable.intersection([.read, .execute]) : writable))
-        rules = rules.map { ($0.path, $0.access.intersection(handled)) }
+        rules = Self.withoutRepetitions(rules.map { ($0.path, $0.access.intersection(handled)) })
+    }
+
+    /// Each rule costs every sandbox 4 us: of a path whose rights all come from what it lies in, none is needed.
+    private static func withoutRepetitions(
+        _ rules: [(path: String, access: Landlock.Access)]
+    ) -> [(path: String, access: Landlock.Access)] {
+        rules.filter { rule in
+            !rules.contains { rule.path.hasPrefix("\($0.path)/") && $0.access.isSuperset(of: rule.access) }
+        }
     }
 
     private mutating func allow(_ shown: ShownPath, _ access: Landlock.Access) {
