@@ -45,6 +45,8 @@ package final class Engine {
     package let policies: PolicySet
     let launcher: LauncherLink
     let monitor: ReadinessMonitor
+    let afterwards: Afterwards
+    let pipes: PipeReserve
     /// What the launcher found on the host. Not known before it has said so, which is before there is a client.
     package var resources: ResourceControl
     /// Whether a run that waits for its policy's probe has its sandbox made meanwhile. For a daemon that lives for a run or a
@@ -86,6 +88,8 @@ package final class Engine {
         self.limits = limits
         self.log = log
         monitor = try ReadinessMonitor(loop: loop)
+        afterwards = Afterwards(loop: loop)
+        pipes = PipeReserve(afterwards)
         verifier = PolicyVerifier(
             policies: policies, loop: loop, launcher: launcher, monitor: monitor, log: log,
             deadline: limits.probeNanoseconds)
@@ -214,7 +218,8 @@ package final class Engine {
         let streams: RunStreams
         let descriptors: [Int32]
         do throws(SystemError) {
-            (streams, descriptors) = try RunStreams.create(request, loop: loop, monitor: monitor)
+            (streams, descriptors) = try RunStreams.create(
+                request, loop: loop, monitor: monitor, reserve: pipes)
         } catch {
             throw ServiceError(.overloaded, "\(error)", category: .temporary, retryAfterMilliseconds: 100)
         }
@@ -223,7 +228,12 @@ package final class Engine {
             limits: inForce, request: request, window: window, stamps: stamps, streams: streams, owner: owner,
             engine: self)
         run.onEnd = { [weak self, unowned run] verdict in self?.ended(run, verdict) }
-        run.onTold = { [weak self, unowned run] verdict in self?.record(run, verdict) }
+        run.onTold = { [weak self, unowned run] verdict in
+            guard let self else { return }
+            // Strongly, from here on.
+            let run = run
+            afterwards.add { [weak self] in self?.record(run, verdict) }
+        }
         run.onStop = { [weak self] in self?.launcher.send(.stop(run: plan.run)) }
         run.onKill = { [weak self] in self?.kill(plan.run) }
         runs[plan.run] = run
@@ -300,6 +310,7 @@ package final class Engine {
 
     /// Lets go of the launcher and of the watching thread.
     package func stop() {
+        afterwards.doAll()
         launcher.stop()
         monitor.stop()
     }

@@ -72,14 +72,26 @@ final class OutputStream {
         self.descriptor = descriptor.release()
     }
 
+    /// Of a pipe that does not block.
+    ///
+    /// - Parameter writer: of the other end; this object's until `writersAreGone`. Nearly always a command's pipes end with the
+    ///   run, of which this process hears anyway; with each of them a thread would wake up, and it the loop, on the way to the
+    ///   answer.
+    init(
+        _ reading: consuming OwnedDescriptor, heldBy writer: consuming OwnedDescriptor, loop: any EventLoop,
+        monitor: ReadinessMonitor
+    ) {
+        self.loop = loop
+        self.monitor = monitor
+        token = monitor.newToken()
+        descriptor = reading.release()
+        self.writer = writer.release()
+    }
+
     deinit {
         if descriptor >= 0 { Glibc.close(descriptor) }
         letGo()
     }
-
-    /// Takes a descriptor of the other end, until `writersAreGone`. Nearly always a command's pipes end with the run, of which
-    /// this process hears anyway; with each of them a thread would wake up, and it the loop, on the way to the answer.
-    func hold(writer: consuming OwnedDescriptor) { self.writer = writer.release() }
 
     private func letGo() {
         if writer >= 0 { Glibc.close(writer) }

@@ -47,7 +47,9 @@ package final class Connection: ChannelInboundHandler {
     private var controlBacklog = 0
     private var framesOnTheirWay = 0
     private var turn = 0
-    private var isFlushScheduled = false
+    /// Messages that wait for what follows.
+    private var outbox: [ServerMessage] = []
+    private var isOutboxScheduled = false
     private var direct: DirectOutput?
     /// Somebody waits until nothing is on its way any more.
     private var isDrainAwaited = false
@@ -173,27 +175,56 @@ package final class Connection: ChannelInboundHandler {
 
     /// - Parameter soon: it may wait a moment for what follows.
     func send(_ message: ServerMessage, soon: Bool = false, then body: (() -> Void)? = nil) {
+        outbox.append(message)
+        if soon { sendSoon() } else { sendOutbox(then: body) }
+    }
+
+    /// What waits for company is not made bytes of before it goes: a run of a millisecond is accepted, started and over in one
+    /// write, for which its client wakes up once. Whatever else is written takes along what waits.
+    private static let companyDelay = TimeAmount.milliseconds(5)
+
+    private func sendSoon() {
+        guard !isOutboxScheduled, let context else { return }
+        isOutboxScheduled = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.companyDelay) { [weak self] in
+            self?.isOutboxScheduled = false
+            self?.sendOutbox()
+        }
+    }
+
+    /// What has waited, in one write.
+    private func sendOutbox(then body: (() -> Void)? = nil) {
+        guard !outbox.isEmpty else { return }
+        var bytes: [UInt8] = []
         do throws(WireError) {
-            let frame = try ControlCoding.frame(message)
-            // Of everything that is sent, a list of very many runs alone could be as large.
-            if frame.payload.count > Frame.maximumControlBytes {
-                let text = "an answer of \(frame.payload.count) bytes is more than a message may have"
-                let error = ServiceError(.overloaded, text, category: .temporary)
-                control(
-                    try ControlCoding.frame(ServerMessage.error(channel: message.channel, error: error)), then: body)
-            } else {
-                control(frame, soon: soon, then: body)
-            }
+            for message in outbox { bytes += try frame(message).encoded }
+            outbox.removeAll(keepingCapacity: true)
+            transmit(bytes, then: body)
         } catch {
+            outbox = []
             log.error("a message could not be encoded", metadata: ["reason": "\("\(error)".shown)"])
             context?.close(promise: nil)
         }
     }
 
+    private func frame(_ message: ServerMessage) throws(WireError) -> Frame {
+        let frame = try ControlCoding.frame(message)
+        // Of everything that is sent, a list of very many runs alone could be as large.
+        guard frame.payload.count > Frame.maximumControlBytes else { return frame }
+        let text = "an answer of \(frame.payload.count) bytes is more than a message may have"
+        let error = ServiceError(.overloaded, text, category: .temporary)
+        return try ControlCoding.frame(ServerMessage.error(channel: message.channel, error: error))
+    }
+
+    func control(_ frame: Frame) {
+        sendOutbox()
+        transmit(frame.encoded)
+    }
+
     /// Sends what is not output; a client that lets too much of it pile up is not reading and loses its connection.
-    func control(_ frame: Frame, soon: Bool = false, then body: (() -> Void)? = nil) {
+    private func transmit(_ frames: [UInt8], then body: (() -> Void)? = nil) {
         guard canSend, let context else { return }
-        let bytes = ByteBuffer(bytes: frame.encoded)
+        let bytes = ByteBuffer(bytes: frames)
         let count = bytes.readableBytes
         guard controlBacklog + count <= Self.maximumControlBacklog else {
             log.info("closing a connection that does not read", metadata: ["uid": "\(client?.peer.uid ?? .max)"])
@@ -206,28 +237,14 @@ package final class Connection: ChannelInboundHandler {
             self?.noteFailure(result)
             body?()
         }
-        guard soon else { return context.writeAndFlush(wrapOutboundOut(bytes), promise: promise) }
-        context.write(wrapOutboundOut(bytes), promise: promise)
-        flushSoon(context)
-    }
-
-    /// A run of a millisecond is accepted, started and over in one write, for which its client wakes up once. Whatever else is
-    /// written takes along what waits.
-    private static let flushDelay = TimeAmount.milliseconds(5)
-
-    private func flushSoon(_ context: ChannelHandlerContext) {
-        guard !isFlushScheduled else { return }
-        isFlushScheduled = true
-        context.eventLoop.assumeIsolated().scheduleTask(in: Self.flushDelay) { [weak self] in
-            self?.isFlushScheduled = false
-            self?.context?.flush()
-        }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
     }
 
     /// Bytes below which a frame is one buffer; above, its header and its bytes are gathered by the kernel.
     private static let gathered = 16 << 10
 
     private func write(_ kind: Frame.Kind, channel: UInt32, _ bytes: ByteBuffer) {
+        sendOutbox()
         guard canSend, let context else { return }
         let length = UInt32(bytes.readableBytes + 4)
         framesOnTheirWay += 1
@@ -319,6 +336,7 @@ extension Connection: RunOwner {
 
     /// Only while the socket has taken everything else: whatever waits for it comes first.
     package func runOffers(channel: UInt32, _ kind: OutputKind, pipe: Int32, count: Int) -> OutputOffer {
+        sendOutbox()
         guard canSend, let direct else { return .refused }
         guard framesOnTheirWay == 0 else {
             isDrainAwaited = true

@@ -32,6 +32,11 @@ package enum ControlCoding {
         Frame(kind: .control, payload: try json(message))
     }
 
+    package static func frame(_ message: ServerMessage) throws(WireError) -> Frame {
+        if let written = message.written { return Frame(kind: .control, payload: written) }
+        return Frame(kind: .control, payload: try json(message))
+    }
+
     /// A value as one line of JSON with sorted keys.
     package static func json(_ value: some Encodable) throws(WireError) -> [UInt8] {
         do {

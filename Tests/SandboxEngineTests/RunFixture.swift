@@ -74,7 +74,8 @@ final class RunFixture: Sendable {
             let engine = parts.value.engine
             let policy = engine.policies["default"]!
             let compiled = policy.compiled()
-            let (streams, descriptors) = try RunStreams.create(request, loop: engine.loop, monitor: engine.monitor)
+            let (streams, descriptors) = try RunStreams.create(
+                request, loop: engine.loop, monitor: engine.monitor, reserve: engine.pipes)
             let plan = LaunchRequest(
                 run: number, policy: policy.name, client: 1, workspace: nil, cwd: ".", argv: request.argv,
                 environment: [], limits: compiled.maximum, terminal: request.terminal != nil)
