@@ -4,15 +4,15 @@ import NIOCore
 ///
 /// Whoever is woken up by an answer, or by a request to the launcher, often waits for this very core: what this thread still does
 /// before it sleeps is time of his.
-final class Afterwards {
-    private static let delay = TimeAmount.milliseconds(2)
+package final class Afterwards {
+    private static let delay = TimeAmount.milliseconds(5)
 
     private let loop: any EventLoop
     private var work: [() -> Void] = []
 
     init(loop: any EventLoop) { self.loop = loop }
 
-    func add(_ body: @escaping () -> Void) {
+    package func add(_ body: @escaping () -> Void) {
         work.append(body)
         guard work.count == 1 else { return }
         loop.assumeIsolated().scheduleTask(in: Self.delay) { [weak self] in self?.doAll() }

@@ -1,3 +1,4 @@
+import Glibc
 package import LaunchPlan
 package import LinuxSystem
 package import Logging
@@ -45,7 +46,7 @@ package final class Engine {
     package let policies: PolicySet
     let launcher: LauncherLink
     let monitor: ReadinessMonitor
-    let afterwards: Afterwards
+    package let afterwards: Afterwards
     let pipes: PipeReserve
     /// What the launcher found on the host. Not known before it has said so, which is before there is a client.
     package var resources: ResourceControl
@@ -68,6 +69,8 @@ package final class Engine {
     private var nextRun: UInt64 = 1
     private var nextClient: UInt32 = 1
     private var isDraining = false
+    /// The next look at runs that are starting.
+    private var startCheck: Scheduled<Void>?
     private var compiled: [String: CompiledPolicy] = [:]
 
     /// Called with what the launcher says of the policies that it was told and of its host.
@@ -234,6 +237,7 @@ package final class Engine {
             let run = run
             afterwards.add { [weak self] in self?.record(run, verdict) }
         }
+        run.onSent = { [weak self] in self?.checkStarts(at: $0) }
         run.onStop = { [weak self] in self?.launcher.send(.stop(run: plan.run)) }
         run.onKill = { [weak self] in self?.kill(plan.run) }
         runs[plan.run] = run
@@ -290,6 +294,25 @@ package final class Engine {
         } catch {
             return .failure(Refusal(denial: error.denial))
         }
+    }
+
+    /// One look for all: nearly every run has started long before its launcher's patience ends.
+    private func checkStarts(at time: UInt64) {
+        guard startCheck == nil else { return }
+        startCheck = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(time)) { [weak self] in
+            self?.startCheck = nil
+            self?.checkStarts()
+        }
+    }
+
+    private func checkStarts() {
+        let now = monotonicNanoseconds()
+        var next: UInt64?
+        for run in Array(runs.values) where run.machine.isStarting {
+            guard let due = run.stamps.sentAt.map({ $0 + RunMachine.launcherPatience }) else { continue }
+            if due <= now { run.handle(.timer(.launcher)) } else { next = min(next ?? .max, due) }
+        }
+        if let next { checkStarts(at: next) }
     }
 
     // MARK: - The end
@@ -366,9 +389,19 @@ package final class Engine {
 
 /// 128 random bits from the kernel, in hexadecimal: who does not know a run's id cannot name it.
 private func runIdentifier() -> String {
-    var generator = SystemRandomNumberGenerator()
-    return (0..<2).map { _ in
-        let digits = String(generator.next(), radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
+    var bytes = (UInt64(0), UInt64(0))
+    withUnsafeMutableBytes(of: &bytes) {
+        precondition(getentropy($0.baseAddress!, $0.count) == 0, "the kernel has no random numbers")
+    }
+    return String(unsafeUninitializedCapacity: 32) { text in
+        withUnsafeBytes(of: bytes) {
+            for (index, byte) in $0.enumerated() {
+                text[2 * index] = hexadecimal(byte >> 4)
+                text[2 * index + 1] = hexadecimal(byte & 15)
+            }
+        }
+        return 32
+    }
 }
+
+private func hexadecimal(_ digit: UInt8) -> UInt8 { digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10 }

@@ -62,6 +62,8 @@ package final class Run {
     var onEnd: (RunMachine.Verdict) -> Void = { _ in }
     /// Called once, after the owner has heard of it: what nobody waits for.
     var onTold: (RunMachine.Verdict) -> Void = { _ in }
+    /// Called when the launcher has been asked, with when it should have answered.
+    var onSent: (UInt64) -> Void = { _ in }
     /// Asks the whole tree to end.
     var onStop: () -> Void = {}
     /// Ends the whole tree, or what has not become one yet.
@@ -221,6 +223,7 @@ package final class Run {
         case .publish:
             // A client that does not read misses a sample; the next one says more.
             if let owner, owner.takesOutput { owner.runUsed(channel: channel, usageSample) }
+        case .arm(.launcher, let at) where machine.isStarting: onSent(at)
         case .arm(let clock, let at):
             timers[clock]?.cancel()
             timers[clock] = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(min(at, .max / 4))) {

@@ -179,14 +179,12 @@ package final class Connection: ChannelInboundHandler {
         if soon { sendSoon() } else { sendOutbox(then: body) }
     }
 
-    /// What waits for company is not made bytes of before it goes: a run of a millisecond is accepted, started and over in one
+    /// What waits a moment is not made bytes of before it goes: a run of a millisecond is accepted, started and over in one
     /// write, for which its client wakes up once. Whatever else is written takes along what waits.
-    private static let companyDelay = TimeAmount.milliseconds(5)
-
     private func sendSoon() {
-        guard !isOutboxScheduled, let context else { return }
+        guard !isOutboxScheduled else { return }
         isOutboxScheduled = true
-        context.eventLoop.assumeIsolated().scheduleTask(in: Self.companyDelay) { [weak self] in
+        engine.afterwards.add { [weak self] in
             self?.isOutboxScheduled = false
             self?.sendOutbox()
         }
