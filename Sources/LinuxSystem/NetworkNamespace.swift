@@ -85,7 +85,8 @@ private final class Trace {
         while isSame {
             let count = try portion(at: read) { part in
                 isSame = pristine.withUnsafeBytes { old in
-                    old.count >= read + part.count && memcmp(old.baseAddress! + read, part.baseAddress!, part.count) == 0
+                    old.count >= read + part.count
+                        && memcmp(old.baseAddress! + read, part.baseAddress!, part.count) == 0
                 }
             }
             if count == 0 { return read == pristine.count }

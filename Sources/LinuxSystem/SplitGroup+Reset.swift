@@ -38,13 +38,10 @@ extension SplitGroup {
         }
     }
 
-    /// No task is in any of the directories; a zombie is one.
+    /// No task is in any of the directories; a zombie is one. Opened each time: who reads an open one again gets the list of up
+    /// to a second ago (CGROUP_PIDLIST_DESTROY_DELAY).
     private var isEmpty: Bool {
-        directories.allSatisfy { directory in cache(of: directory).numbers(in: "tasks") { $0.first == nil } ?? false }
-    }
-
-    private func cache(of directory: Directory) -> KernelFileCache {
-        [memory, pids, cpu, accounting].first { $0.directory === directory } ?? KernelFileCache(directory)
+        directories.allSatisfy { directory in directory.numbers(in: "tasks") { $0.first == nil } ?? false }
     }
 
     /// The kernel has said that memory was not enough, whatever came of that.

@@ -6,7 +6,8 @@ extension ServerMessage {
         case .started(let channel): Array(#"{"channel":\#(channel),"type":"started"}"#.utf8)
         case .accepted(let channel, let id, let window):
             id.utf8.allSatisfy(Self.isPlain)
-                ? Array(#"{"channel":\#(channel),"id":"\#(id)","stdin_window":\#(window),"type":"accepted"}"#.utf8) : nil
+                ? Array(#"{"channel":\#(channel),"id":"\#(id)","stdin_window":\#(window),"type":"accepted"}"#.utf8)
+                : nil
         default: nil
         }
     }

@@ -10,6 +10,8 @@ struct SandboxTraces {
 
     /// Sandboxes that a service of this fixture keeps ahead of requests.
     static let mostWaiting = 8
+    /// Groups that it keeps for those that follow.
+    static let mostIdleGroups = 8
 
     /// Waits first until the service has no run: after its start it probes its policies in the background.
     init(_ service: ServiceFixture) async throws {
@@ -32,7 +34,7 @@ struct SandboxTraces {
     /// Whether nothing is left of any run: no process of a command, and no more sandboxes than wait for the next requests.
     func isIdle() throws -> Bool {
         let names = Set(try groups().compactMap { $0.split(separator: "/").last })
-        return try processes().isEmpty && names.count <= Self.mostWaiting
+        return try processes().isEmpty && names.count <= Self.mostWaiting + Self.mostIdleGroups
             && processes(ofInit: true).count <= 2 * Self.mostWaiting
     }
 
