@@ -112,6 +112,12 @@ package final class GroupEntrances {
     }
 }
 
+/// Of groups that serve one sandbox after another.
+package enum ControlGroupReuse {
+    /// Bytes of memory below which a sandbox gets a new group: what the kernel may still have charged to another would be felt.
+    package static let leastMemory: UInt64 = 32 << 20
+}
+
 extension ControlGroupHierarchy {
     /// Whether groups must be looked at from time to time, so that their peaks are known.
     package var needsSamples: Bool {

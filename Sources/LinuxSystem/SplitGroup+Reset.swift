@@ -8,7 +8,7 @@ import LaunchPlan
 /// about numbers of processes, makes that directory new.
 extension SplitGroup {
     /// What the kernel may have left charged: objects that it frees later, shares that each processor keeps for the next
-    /// charge. It belongs to the next sandbox's limit and peak, which is to be right within a percent.
+    /// charge. It belongs to the next sandbox's limit and peak; who has little memory gets a new group (`ControlGroupReuse`).
     private static let mostBytesLeft: UInt64 = 512 << 10
     /// pids.peak after a run of one process, beside pid 1: what the next one has at least.
     private static let fewestProcesses: UInt64 = 2

@@ -80,6 +80,7 @@ package final class Run {
     var storedInputBytes: Int { stdin?.storedBytes ?? 0 }
     /// What the launcher said last about the tree.
     private(set) var lastSample: (usage: TreeUsage, at: UInt64)?
+    private var isAnnounced = false
     /// Who cancelled it, or why.
     private var cancellation: String?
     /// Called when there is a newer one, or none to come.
@@ -133,8 +134,8 @@ package final class Run {
 
     package func signal(_ number: Int32) throws(ServiceError) {
         try RequestValidation.checkSignal(number)
-        // Before the start there is no process to get it, and a launcher that is behind has no time for it.
-        guard machine.isAlive, !launcher.isCongested else { return }
+        // A start is told a moment later than it was. A launcher that is behind has no time for it.
+        guard machine.isAlive || machine.isStarting, !launcher.isCongested else { return }
         launcher.send(.signal(run: self.number, signal: number))
     }
 
@@ -214,7 +215,7 @@ package final class Run {
     private func perform(_ action: RunMachine.Action) {
         switch action {
         case .announce:
-            owner?.runStarted(channel: channel)
+            announce()
             // Of a run that is over nothing more is to come.
             if !machine.isDraining { output.start() }
         case .stop: onStop()
@@ -231,6 +232,13 @@ package final class Run {
             }
         case .deliver(let verdict): deliver(verdict)
         }
+    }
+
+    /// Before anything that the command wrote: of a run that was ended at once, nobody has said that it began.
+    private func announce() {
+        guard !isAnnounced else { return }
+        isAnnounced = true
+        owner?.runStarted(channel: channel)
     }
 
     private func deliver(_ verdict: RunMachine.Verdict) {
@@ -297,14 +305,17 @@ package final class Run {
         output.takesOutput = { [weak self] in self?.owner?.takesOutput ?? false }
         output.onBytes = { [weak self] kind, bytes in
             guard let self else { return }
+            announce()
             owner?.runWrote(channel: channel, kind, bytes)
         }
         output.onOffer = { [weak self] kind, pipe, count in
             guard let self, let owner else { return .refused }
+            announce()
             return owner.runOffers(channel: channel, kind, pipe: pipe, count: count)
         }
         output.onOmission = { [weak self] kind, bytes in
             guard let self else { return }
+            announce()
             owner?.runOmitted(channel: channel, kind, bytes: bytes)
         }
         output.onActivity = { [weak self] in self?.handle(.output) }

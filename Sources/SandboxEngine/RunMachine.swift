@@ -31,6 +31,7 @@ package struct RunMachine: Sendable {
     private var state = State.starting
     private var lastOutput: UInt64 = 0
     private var clientLeft = false
+    private var wasAsked = false
     /// A sample has been asked for and has not come.
     private var isSampling = false
     private var usageIsDue = false
@@ -72,7 +73,10 @@ package struct RunMachine: Sendable {
     }
 
     /// What to do when the launcher has been asked.
-    package func begin(now: UInt64) -> [Action] { [.arm(.launcher, at: now + Self.launcherPatience)] }
+    package mutating func begin(now: UInt64) -> [Action] {
+        wasAsked = true
+        return [.arm(.launcher, at: now + Self.launcherPatience)]
+    }
 
     package mutating func handle(_ event: Event, now: UInt64) -> [Action] {
         switch state {
@@ -88,7 +92,8 @@ package struct RunMachine: Sendable {
         }
     }
 
-    /// Before the start there is nobody who could hear a signal: whatever ends the run here kills.
+    /// Before the launcher is asked there is nobody who could hear a signal. After that there may be: a start is told a moment
+    /// later than it was, and whom the launcher has not begun it does not begin.
     private mutating func whileStarting(_ event: Event, now: UInt64) -> [Action] {
         switch event {
         case .started(let at):
@@ -103,10 +108,13 @@ package struct RunMachine: Sendable {
             return announcement + drain(report, decision: nil)
         case .outputOverflow(let limit, let observed):
             return kill(outputDecision(limit, observed, now: now), now: now)
-        case .cancel: return kill(Decision(reason: .cancelled, at: now), now: now)
+        case .cancel(let atOnce):
+            let decision = Decision(reason: .cancelled, at: now)
+            return atOnce || !wasAsked ? kill(decision, now: now) : stop(decision)
         case .clientGone:
             clientLeft = true
-            return kill(Decision(reason: .clientGone, at: now), now: now)
+            let decision = Decision(reason: .clientGone, at: now)
+            return wasAsked ? stop(decision) : kill(decision, now: now)
         case .launcherGone: return lose()
         case .timer(.launcher):
             // It may still start it: then it is killed at once.

@@ -23,9 +23,11 @@ struct Supervisor {
     /// CLOCK_MONOTONIC, nanoseconds; 0 before the command was executed.
     private var startedAt: UInt64 = 0
     private var isStartTold = false
+    /// Somebody has asked the command for something: that it has begun is told before what comes of that.
+    private var isSignalled = false
 
     /// A command that ends within this is told of once: its start would wake up the launcher, sandboxd and the client.
-    private static let startDelay: UInt64 = 3_000_000
+    private static let startDelay: UInt64 = 1_000_000
 
     /// Returns when the command's process is confined and waits for its request.
     init(_ command: StartedCommand, _ prepare: Prepare) {
@@ -99,7 +101,9 @@ struct Supervisor {
     }
 
     private mutating func tellStart() {
-        guard startedAt != 0, !isStartTold, init_monotonic() >= startedAt + Self.startDelay else { return }
+        guard startedAt != 0, !isStartTold, isSignalled || init_monotonic() >= startedAt + Self.startDelay else {
+            return
+        }
         isStartTold = true
         Report.send(init_report_started, startedAt: startedAt)
     }
@@ -111,10 +115,12 @@ struct Supervisor {
             if signal == Signal.child {
                 reap()
             } else if signal == Int(INIT_STOP_SIGNAL) {
+                isSignalled = true
                 // To everybody but this process; those that are stopped go on to take it.
                 _ = System.call(__NR_kill, -1, Signal.terminate)
                 _ = System.call(__NR_kill, -1, Signal.proceed)
             } else if signal > Int(INIT_SIGNAL_CARRIER) {
+                isSignalled = true
                 // The launcher's word; to the command's process group.
                 _ = System.call(__NR_kill, -command.pid, signal - Int(INIT_SIGNAL_CARRIER))
             }

@@ -169,7 +169,9 @@ extension ControlLoop {
     /// To remove a group takes a lock that whoever on the host moves into one by `cgroup.procs` holds for 15 ms: not here, where
     /// everybody's requests would wait for it.
     mutating func clear(_ left: Preparer.Remains) {
-        guard preparer != nil, remains.count < Self.mostRemains else {
+        // What the preparer made it is always told of: it keeps a network namespace and a group for it until then. There are no
+        // more of these than sandboxes.
+        guard preparer != nil, left.order != nil || remains.count < Self.mostRemains else {
             leftGroups.append(left.group)
             return leftGroups.removeAll { host.groups.remove($0) }
         }
@@ -177,7 +179,15 @@ extension ControlLoop {
         sendRemains()
     }
 
-    /// What a preparer that is behind does not take now is for the next time that it says something.
+    /// Returns in how many nanoseconds to try again, if at all: a preparer that was behind may have nothing to say when it is
+    /// not any more.
+    mutating func retryRemains() -> UInt64? {
+        guard !remains.isEmpty else { return nil }
+        sendRemains()
+        return remains.isEmpty ? nil : Self.remainsPause
+    }
+
+    /// What a preparer that is behind does not take now is for the next time that it says something, or for a while later.
     mutating func sendRemains() {
         guard let preparer else { return }
         var sent = 0

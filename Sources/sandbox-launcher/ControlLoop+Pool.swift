@@ -42,11 +42,11 @@ extension ControlLoop {
         for stale in pool.removeAll(of: policy.policy.name) { discard(stale) }
     }
 
-    /// A sandbox for a request, if one waits. Rates are set at a group's making.
+    /// A sandbox for a request, if one waits.
     mutating func takeWarm(
         for request: LaunchRequest, _ policy: PreparedPolicy
     ) throws(LaunchFailure) -> PreparedSandbox? {
-        guard request.limits.readBytesPerSecond == nil, request.limits.writeBytesPerSecond == nil else { return nil }
+        guard canUsePrepared(request.limits, policy) else { return nil }
         // A probe is nobody's use of a policy.
         return pool.take(request.policy, now: monotonicNanoseconds(), isUse: !request.probe)
     }

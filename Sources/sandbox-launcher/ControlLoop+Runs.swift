@@ -135,13 +135,20 @@ extension ControlLoop {
         return sandbox
     }
 
-    /// Rates are set at a group's making, and a probe is nobody's use of a policy.
+    /// A probe is nobody's use of a policy.
     private func canBeMadeAhead(_ start: RunStart) -> Bool {
-        let limits = start.request.limits
-        return preparer != nil && !isPreparerStuck && !start.request.probe
+        preparer != nil && !isPreparerStuck && !start.request.probe
             && !pool.isPaused(start.request.policy, now: monotonicNanoseconds())
-            && limits.readBytesPerSecond == nil
-            && limits.writeBytesPerSecond == nil
+            && canUsePrepared(start.request.limits, start.policy)
+    }
+
+    /// Rates are set at a group's making; and a group that served before may be too full for a request with little memory. Where
+    /// the policy has no more, its groups are new.
+    func canUsePrepared(_ limits: LaunchLimits, _ policy: PreparedPolicy) -> Bool {
+        let least = ControlGroupReuse.leastMemory
+        return limits.readBytesPerSecond == nil && limits.writeBytesPerSecond == nil
+            && (limits.memoryBytes >= least || policy.policy.maximum.memoryBytes < least
+                || host.groups.resources.version != 1)
     }
 
     private mutating func make(_ start: RunStart) throws(LaunchFailure) -> Sandbox {

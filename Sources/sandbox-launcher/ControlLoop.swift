@@ -66,6 +66,7 @@ struct ControlLoop: ~Copyable {
     static let preparerPatience: UInt64 = 100_000_000
     /// Beyond so many, this process clears away itself.
     static let mostRemains = 256
+    static let remainsPause: UInt64 = 20_000_000
     /// How long a run may wait for a sandbox to be made ahead.
     static let longestWait: UInt64 = 1_000_000_000
 
@@ -97,7 +98,7 @@ struct ControlLoop: ~Copyable {
     /// Returns never: it ends with sandboxd.
     mutating func run() throws(LaunchFailure) -> Never {
         while true {
-            let wait = [fillPool(), letGo(), checkQueue()].compactMap(\.self).min()
+            let wait = [fillPool(), letGo(), checkQueue(), retryRemains()].compactMap(\.self).min()
             for token in try at(
                 .descriptors, { () throws(SystemError) in try readiness.wait(milliseconds: patience(wait)) })
             {

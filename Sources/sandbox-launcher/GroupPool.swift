@@ -8,6 +8,8 @@ struct GroupPool {
     private var idle: [any ControlGroup] = []
     /// By order.
     private var lent: [UInt64: any ControlGroup] = [:]
+    /// By order, of those that are not among these.
+    private var names: [UInt64: String] = [:]
     /// Names of groups that the kernel would not yet let go.
     private var left: [String] = []
 
@@ -25,11 +27,12 @@ struct GroupPool {
         } else {
             group = try hierarchy.create("warm-\(order)", limits: limits, rates: [])
         }
-        if lent.count < Self.mostLent { lent[order] = group }
+        if lent.count < Self.mostLent { lent[order] = group } else { names[order] = group.name }
         return group
     }
 
     private mutating func idleGroup(_ limits: LaunchLimits) -> (any ControlGroup)? {
+        guard limits.memoryBytes >= ControlGroupReuse.leastMemory else { return nil }
         while let group = idle.popLast() {
             // EBUSY: what the kernel has not forgotten is more than this policy allows.
             if (try? group.narrow(to: limits)) != nil { return group }
@@ -40,7 +43,9 @@ struct GroupPool {
 
     /// Every process of the sandbox has ended.
     mutating func takeBack(_ remains: Preparer.Remains) {
-        guard let group = remains.order.flatMap({ lent.removeValue(forKey: $0) }) else { return remove(remains.group) }
+        guard let group = remains.order.flatMap({ lent.removeValue(forKey: $0) }) else {
+            return remove(remains.order.flatMap { names.removeValue(forKey: $0) } ?? remains.group)
+        }
         guard remains.keepsGroup, idle.count < Self.mostIdle, group.reset() else { return remove(group.name) }
         idle.append(group)
     }

@@ -1,3 +1,4 @@
+import Glibc
 import SandboxClient
 import SandboxTestSupport
 import Testing
@@ -90,6 +91,33 @@ struct GraceTests {
         #expect(output.outputText.sorted() == "+++abc!".sorted() && output.outputText.hasSuffix("!"))
         #expect(output.result.outcome.reason == .wallTimeout)
         #expect(output.result.usage.wallMilliseconds ?? .max < Self.long)
+    }
+
+    private static let untilTold = "trap 'echo tidied; exit 3' TERM; : > up; while :; do :; done"
+
+    /// A start is told a moment after it: who has just begun is asked as anybody.
+    @Test func `a command that has just begun has it too, and hears signals`() async throws {
+        let client = try await service.client()
+        for turn in 0..<16 {
+            let workspace = TemporaryDirectory()
+            let run = try await client.start(
+                RunRequest(
+                    argv: ["sh", "-c", Self.untilTold], policy: "patient", workspace: workspace.path,
+                    limits: Limits(wallMilliseconds: 20_000, graceMilliseconds: Self.long)))
+            for _ in 0..<50_000 where access("\(workspace.path)/up", F_OK) != 0 { usleep(100) }
+            if turn % 2 == 0 { run.cancel() } else { try await run.signal(SIGTERM) }
+            var text = ""
+            for try await event in run.events {
+                switch event {
+                case .standardOutput(let bytes): text += String(decoding: bytes, as: UTF8.self)
+                case .result(let result):
+                    #expect(
+                        result.outcome.reason == (turn % 2 == 0 ? .cancelled : .exited), "\(turn): \(result.outcome)")
+                default: break
+                }
+            }
+            #expect(text == "tidied\n", "\(turn)")
+        }
     }
 
     @Test func `idle and CPU time have it too`() async throws {

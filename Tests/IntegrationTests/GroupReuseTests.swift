@@ -95,6 +95,24 @@ struct GroupReuseTests {
         }
     }
 
+    /// The groups that are made for a request are named after it.
+    private func hasOwnGroup(_ limits: Limits) async throws -> Bool {
+        try await service.waitForWarm("default", client)
+        let run = try await client.start(RunRequest(argv: ["sh", "-c", "echo up; sleep 1"], limits: limits))
+        var hasOwn = false
+        for try await event in run.events {
+            if case .standardOutput = event { hasOwn = try traces.groups().contains { $0.contains("/run-") } }
+        }
+        return hasOwn
+    }
+
+    /// What another run has left charged to a group would be felt.
+    @Test func `who has little memory gets a new one`() async throws {
+        guard try await nextPlace() != nil else { return }
+        #expect(try await hasOwnGroup(Limits(memoryBytes: 31 << 20)))
+        #expect(try await !hasOwnGroup(Limits(memoryBytes: 32 << 20)))
+    }
+
     @Test func `a group in which the kernel has killed for memory is nobody's any more`() async throws {
         guard let place = try await nextPlace() else { return }
         let result = try await client.run(

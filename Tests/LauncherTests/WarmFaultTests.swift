@@ -66,6 +66,37 @@ struct WarmFaultTests {
         try waitForPool(harness)
     }
 
+    private func networks(_ pid: Int32) throws -> Int {
+        let descriptors = try Directory("/proc/\(pid)/fd").entries()
+        return Set(descriptors.compactMap { readlinkText("/proc/\(pid)/fd/\($0)") }.filter { $0.hasPrefix("net:") })
+            .count
+    }
+
+    private func readlinkText(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 256)
+        let count = readlink(path, &buffer, 255)
+        return count > 0 ? String(decoding: buffer.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
+    }
+
+    /// More is left to be cleared away than the launcher keeps for it: nothing of what it made may stay with it.
+    @Test func `a preparer that was behind gets back everything that it made`() throws {
+        let harness = try LauncherHarness.ready(.testing(), warm: 4)
+        // From now on this policy has places.
+        #expect(try harness.run(["true"]).report?.ending == .exited(0))
+        try waitForPool(harness)
+        let preparer = try #require(try children(harness, "sandbox-launch").first)
+        var sleepers: [RunningCommand] = []
+        for _ in 0..<40 { sleepers.append(try harness.begin(["sleep", "60"])) }
+        kill(preparer, SIGSTOP)
+        for _ in 0..<640 { #expect(try harness.run(["true"]).report?.ending == .exited(0)) }
+        for sleeper in sleepers { _ = try sleeper.kill() }
+        kill(preparer, SIGCONT)
+        // Those that wait, that are made, and that are kept for others.
+        let most = 4 + 3 + 16 + 1
+        for _ in 0..<400 where try networks(preparer) > most { usleep(10000) }
+        #expect(try networks(preparer) <= most)
+    }
+
     @Test func `a run that is ended while it waits for its sandbox never begins`() throws {
         var waited: Set<Int> = []
         let ends = [LauncherCommand.kill, LauncherCommand.stop, { _ in .dismiss(client: 1) }]
