@@ -117,7 +117,7 @@ struct GroupReuseTests {
         guard let place = try await nextPlace() else { return }
         let result = try await client.run(
             RunRequest(
-                argv: ["dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"], limits: Limits(memoryBytes: 24 << 20)
+                argv: ["dd", "if=/dev/zero", "of=/dev/null", "bs=128M", "count=1"], limits: Limits(memoryBytes: 48 << 20)
             )
         ).result
         #expect(result.outcome.reason == .memoryLimit)
