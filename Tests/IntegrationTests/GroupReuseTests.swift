@@ -115,11 +115,8 @@ struct GroupReuseTests {
 
     @Test func `a group in which the kernel has killed for memory is nobody's any more`() async throws {
         guard let place = try await nextPlace() else { return }
-        let result = try await client.run(
-            RunRequest(
-                argv: ["dd", "if=/dev/zero", "of=/dev/null", "bs=128M", "count=1"], limits: Limits(memoryBytes: 48 << 20)
-            )
-        ).result
+        let argv = ["dd", "if=/dev/zero", "of=/dev/null", "bs=128M", "count=1"]
+        let result = try await client.run(RunRequest(argv: argv, limits: Limits(memoryBytes: 48 << 20))).result
         #expect(result.outcome.reason == .memoryLimit)
         try await expectFresh(3)
         var status = stat()
