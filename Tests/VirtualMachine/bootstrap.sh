@@ -3,6 +3,8 @@
 # does not unmount.
 # Usage: bootstrap.sh DIRECTORY PACKAGE...
 set -euo pipefail
+# Of the host: inside it is no directory, and packages want one while they are installed.
+unset TMPDIR
 tree=$1
 shift
 here=$(cd "$(dirname "$0")" && pwd)
