@@ -25,7 +25,7 @@ FUZZ := .build/fuzz/release/Fuzzing
 # of a core, with which a probe on an emulated processor does not end in its five seconds. The seconds are those of the tests,
 # without the boot.
 VM_FILTER ?= LauncherTests|IntegrationTests
-VM_SLOW := every policy.s confinement|verify prints a table
+VM_SLOW := every policy.s confinement|verify prints a table|a preparer that was behind
 VM_SKIP ?= RaceTests|HostileMessage|BenchTests|DocumentedClients|UserPackage|BadInput|BuiltInPolicy|PolicyVerb|ServicePolicy|$(VM_SLOW)
 VM_SECONDS ?= 1500
 export VM_FILTER VM_SKIP VM_SECONDS

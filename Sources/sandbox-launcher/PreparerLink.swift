@@ -8,7 +8,8 @@ final class PreparerLink {
     let socket: OwnedDescriptor
     /// Groups that may come again, with the files that are read at the end of a run open; by name.
     private var kept: [String: any ControlGroup] = [:]
-    private static let mostKept = 64
+    /// The preparer's idle ones, and some that it has not heard of. Who is not among them is opened again.
+    private static let mostKept = 24
 
     init(process: consuming ForkedChild, socket: consuming OwnedDescriptor) {
         self.process = process

@@ -98,7 +98,7 @@ struct GraceTests {
     /// A start is told a moment after it: who has just begun is asked as anybody.
     @Test func `a command that has just begun has it too, and hears signals`() async throws {
         let client = try await service.client()
-        for turn in 0..<16 {
+        for turn in 0..<6 {
             let workspace = TemporaryDirectory()
             let run = try await client.start(
                 RunRequest(
