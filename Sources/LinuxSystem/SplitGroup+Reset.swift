@@ -13,7 +13,10 @@ extension SplitGroup {
     /// pids.peak after a run of one process, beside pid 1: what the next one has at least.
     private static let fewestProcesses: UInt64 = 2
 
-    var mayServeAgain: Bool { blocks == nil && !sharesProcesses && memoryKills() == 0 }
+    /// What cannot be read is not taken for nothing.
+    var mayServeAgain: Bool {
+        blocks == nil && !sharesProcesses && memory.number(of: "oom_kill", in: "memory.oom_control") == 0
+    }
 
     /// The number of processes is counted in the directory of another controller, that is not made anew.
     private var sharesProcesses: Bool { [memory, cpu, accounting].contains { $0.directory === pids.directory } }
