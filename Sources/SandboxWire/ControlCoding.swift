@@ -72,6 +72,7 @@ package enum ControlCoding {
         } catch {
             throw Refusal(error: error)
         }
+        if let message = ClientMessage(ordinary: document) { return message }
         do throws(WireError) {
             return try decode(ClientMessage.self, document)
         } catch {

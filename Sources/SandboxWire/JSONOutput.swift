@@ -104,10 +104,8 @@ struct JSONOutput {
     mutating func integer(_ value: some FixedWidthInteger) { bytes.append(contentsOf: String(value).utf8) }
 
     mutating func double(_ value: Double) throws {
-        guard value.isFinite else {
+        guard JSONText.append(value, to: &bytes) else {
             throw EncodingError.invalidValue(value, .init(codingPath: [], debugDescription: "no number of JSON"))
         }
-        let text = value.description
-        bytes.append(contentsOf: text.hasSuffix(".0") ? text.utf8.dropLast(2) : text.utf8[...])
     }
 }

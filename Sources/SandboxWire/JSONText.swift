@@ -70,6 +70,16 @@ enum JSONText {
         bytes.append(UInt8(ascii: "\""))
     }
 
+    /// Appends a number, a whole one without a fraction.
+    ///
+    /// - Returns: whether there is such a number in JSON.
+    static func append(_ number: Double, to bytes: inout [UInt8]) -> Bool {
+        guard number.isFinite else { return false }
+        let text = number.description
+        bytes.append(contentsOf: text.hasSuffix(".0") ? text.utf8.dropLast(2) : text.utf8[...])
+        return true
+    }
+
     private static func appendEscaped(_ byte: UInt8, to bytes: inout [UInt8]) {
         let letter: UInt8
         switch byte {

@@ -199,27 +199,3 @@ import Testing
         #expect(throws: WireError.self) { try ControlCoding.decode(ClientMessage.self, from: bytes) }
     }
 }
-
-/// Messages that are written without `Codable`: to the byte what that would write.
-@Suite struct WrittenMessageTests {
-    private static let messages: [ServerMessage] = [
-        .started(channel: 0), .started(channel: .max), .accepted(channel: 7, id: "0af9", stdinWindow: 262144),
-        .accepted(channel: .max, id: "", stdinWindow: .max),
-    ]
-
-    @Test(arguments: messages) func `to the byte`(_ message: ServerMessage) throws {
-        #expect(try message.written == ControlCoding.json(message))
-        #expect(try ControlCoding.frame(message) == Frame(kind: .control, payload: ControlCoding.json(message)))
-    }
-
-    @Test(arguments: ["\"", "a\\b", "\n", "\u{7F}", "é", "A", "a b", "\u{2028}"])
-    func `an id that is not plain is left to Codable`(_ id: String) throws {
-        let message = ServerMessage.accepted(channel: 1, id: id, stdinWindow: 2)
-        #expect(message.written == nil)
-        #expect(try ControlCoding.decode(ServerMessage.self, from: ControlCoding.frame(message).payload) == message)
-    }
-
-    @Test func `nothing else is`() {
-        #expect(ServerMessage.error(channel: 1, error: ServiceError(.overloaded, "x")).written == nil)
-    }
-}
