@@ -142,18 +142,26 @@ pid_t sandbox_clone_sleeper(uint64_t flags, int *pidfd) {
     return (pid_t)result;
 }
 
+// What pid 1 still has after execve: the rest of what comes with a user namespace is lost there. Each change is a copy of the
+// process's credentials; to raise all 41 took 40 us of every sandbox.
+static const int kept_capabilities[] = {
+    CAP_SETUID, CAP_SETGID,  // to leave the host's uid 0, and for the command's own
+    CAP_SETPCAP,             // the command's bounding set
+    CAP_SYS_ADMIN,           // mounts, the host name, its cgroup namespace, vm.memfd_noexec
+    CAP_NET_ADMIN,           // loopback
+    CAP_SYS_RESOURCE,        // user.max_inotify_instances
+    // The command, which has another uid: its signals, the memory that its calls point to, what its descriptors are.
+    CAP_KILL, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
+};
+
 static int raise_ambient(void) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
     if (syscall(SYS_capget, &header, data) != 0) return errno;
     for (int half = 0; half < 2; half++) data[half].inheritable = data[half].permitted;
     if (syscall(SYS_capset, &header, data) != 0) return errno;
-    for (int capability = 0; capability <= 63; capability++) {
-        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0) continue;
-        // Beyond the last one that this kernel has.
-        if (errno == EINVAL) return 0;
-        if (errno != EPERM) return errno;
-    }
+    for (size_t index = 0; index < sizeof kept_capabilities / sizeof kept_capabilities[0]; index++)
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept_capabilities[index], 0, 0) != 0) return errno;
     return 0;
 }
 

@@ -36,12 +36,16 @@ final class OutputStream {
 
     private let loop: any EventLoop
     private let monitor: ReadinessMonitor
+    /// Closes what nobody waits for; `nil`: at once.
+    private let afterwards: Afterwards?
     private let token: UInt64
     private(set) var descriptor: Int32
     /// The other end: while this process holds it too, its last writer's end is no news.
     private var writer: Int32 = -1
     private var spare: ByteBuffer?
     private var isWatched = false
+    /// The monitor has the descriptor, watched or not any more.
+    private var isKnown = false
     private var isScheduled = false
     private var isLarge = false
 
@@ -68,6 +72,7 @@ final class OutputStream {
         try setNonBlocking(descriptor.number)
         self.loop = loop
         self.monitor = monitor
+        afterwards = nil
         self.token = monitor.newToken()
         self.descriptor = descriptor.release()
     }
@@ -79,10 +84,11 @@ final class OutputStream {
     ///   answer.
     init(
         _ reading: consuming OwnedDescriptor, heldBy writer: consuming OwnedDescriptor, loop: any EventLoop,
-        monitor: ReadinessMonitor
+        monitor: ReadinessMonitor, afterwards: Afterwards
     ) {
         self.loop = loop
         self.monitor = monitor
+        self.afterwards = afterwards
         token = monitor.newToken()
         descriptor = reading.release()
         self.writer = writer.release()
@@ -94,8 +100,16 @@ final class OutputStream {
     }
 
     private func letGo() {
-        if writer >= 0 { Glibc.close(writer) }
+        if writer >= 0 { dispose(of: writer) }
         writer = -1
+    }
+
+    private func dispose(of descriptor: Int32) {
+        guard let afterwards else {
+            _ = Glibc.close(descriptor)
+            return
+        }
+        afterwards.add { Glibc.close(descriptor) }
     }
 
     /// Waits for the first byte without trying to read: the command has just been started.
@@ -104,14 +118,18 @@ final class OutputStream {
     /// All processes of the run are gone: an empty pipe is an ended one, even if somebody outside holds its other end. And
     /// whoever does must not keep the end from coming by writing on: what the run has written is in the pipe by now.
     func writersAreGone() {
-        if isWatched {
-            // What is there is read now, and its end would wake up the thread that watches.
-            monitor.forget(descriptor, token: token)
-            isWatched = false
-        }
+        // What is there is read now, and its end would wake up the thread that watches.
+        forget()
         letGo()
         guard !hasEnded, bytesLeft == nil else { return }
         bytesLeft = DescriptorIO.bytesInPipe(descriptor) ?? Self.terminalBytes
+    }
+
+    private func forget() {
+        guard isKnown else { return }
+        monitor.forget(descriptor, token: token)
+        isKnown = false
+        isWatched = false
     }
 
     /// Reads as long as there are bytes and demand.
@@ -130,8 +148,8 @@ final class OutputStream {
     /// Closes the descriptor without another word.
     func close() {
         guard !hasEnded else { return }
-        monitor.forget(descriptor, token: token)
-        Glibc.close(descriptor)
+        forget()
+        dispose(of: descriptor)
         descriptor = -1
         letGo()
         spare = nil
@@ -227,6 +245,7 @@ final class OutputStream {
     private func watch() {
         guard !isWatched, !hasEnded else { return }
         isWatched = true
+        isKnown = true
         do throws(SystemError) {
             try monitor.watch(descriptor, writing: false, token: token) { [weak self] in
                 self?.isWatched = false

@@ -68,7 +68,7 @@ final class PipeReserve {
 
     private static let most = 4
 
-    private let afterwards: Afterwards
+    let afterwards: Afterwards
     private var boxes: [Box] = []
 
     init(_ afterwards: Afterwards) { self.afterwards = afterwards }

@@ -53,7 +53,7 @@ package enum RequestValidation {
     /// The whole of what the command will get, the policy's variables included.
     package static func checkLength(argv: [String], environment: [String]) throws(ServiceError) {
         try RunRequest.checkCount(argv.count + environment.count)
-        let bytes = (argv + environment).reduce(0) { $0 + $1.utf8.count + 1 }
+        let bytes = argv.reduce(0) { $0 + $1.utf8.count + 1 } + environment.reduce(0) { $0 + $1.utf8.count + 1 }
         guard bytes <= LaunchRequest.maximumStringBytes else {
             let most = LaunchRequest.maximumStringBytes
             throw ServiceError(

@@ -31,9 +31,11 @@ struct RunStreams {
         }
         let input = pipes.nothing.release()
         streams.stdout = OutputStream(
-            pipes.output.reading, heldBy: pipes.output.held, loop: loop, monitor: monitor)
+            pipes.output.reading, heldBy: pipes.output.held, loop: loop, monitor: monitor,
+            afterwards: reserve.afterwards)
         streams.stderr = OutputStream(
-            pipes.errors.reading, heldBy: pipes.errors.held, loop: loop, monitor: monitor)
+            pipes.errors.reading, heldBy: pipes.errors.held, loop: loop, monitor: monitor,
+            afterwards: reserve.afterwards)
         return (streams, [input, pipes.output.writing.release(), pipes.errors.writing.release()])
     }
 

@@ -53,7 +53,7 @@ struct CommandRule: Sendable, Hashable {
 
     private func matchesProgram(_ given: String, lenient: Bool) -> Bool {
         guard program.pattern.hasPrefix("/") else {
-            return program.matches(String(given.split(separator: "/").last ?? ""))
+            return program.matches(PolicyPath.lastComponent(given))
         }
         if program.isLiteral, given == program.pattern { return true }
         let normal = PolicyPath.normalised(given)

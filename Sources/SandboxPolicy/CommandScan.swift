@@ -12,7 +12,7 @@ struct FoundCommand {
     var isFunction = false
 
     /// The program without its directory, where that is known.
-    var name: String? { words.first?.literal.map { String($0.split(separator: "/").last ?? "") } }
+    var name: String? { words.first?.literal.map(PolicyPath.lastComponent) }
 
     /// Whether it is a builtin that starts nothing, or a function whose commands are judged themselves.
     var isHarmlessBuiltin: Bool {

@@ -21,7 +21,7 @@ enum OutputOrigin: CaseIterable {
     func prints(_ invocation: ShellInvocation) -> Bool {
         for word in invocation.words.prefix(4) {
             guard let text = word.literal else { continue }
-            let name = String(text.split(separator: "/").last ?? "")
+            let name = PolicyPath.lastComponent(text)
             if programs.contains(name) { return self == .download || decodes(name, invocation) }
             // Behind `sudo`, `env` and the like.
             guard CommandWrapper.named(name) != nil || text.hasPrefix("-") || text.contains("=") else { return false }

@@ -14,6 +14,7 @@ extension Policy {
     /// A variable that is neither passed nor valid is refused instead of dropped: a command that runs without what its
     /// caller asked for fails later and without a reason.
     package func environment(requested: [String: String]) throws(EnvironmentRefusal) -> [String] {
+        if requested.isEmpty { return ownEnvironment }
         var effective = variables.mapValues(\.value)
         let passed = items(.pass)
         for name in requested.keys.sorted() {

@@ -11,6 +11,7 @@ extension Policy {
     package func narrowed(by request: Limits, workspaceInMemory: Bool = true) throws(ServiceError) -> Limits {
         var narrowed = limits
         if workspaceInMemory { narrowed.workspaceBytes = narrowed.workspaceBytes ?? limits.tmpBytes }
+        guard request != Limits() else { return narrowed }
         for limit in RequestLimit.allCases {
             guard let field = limit.field else { continue }
             guard let asked = request[keyPath: field] else { continue }

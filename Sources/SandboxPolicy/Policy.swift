@@ -21,6 +21,8 @@ package struct Policy: Sendable {
     let settings: [PolicyKey: Located<Setting>]
     /// The rules of `commands.deny`.
     let denied: CommandRuleIndex
+    /// What a command finds in its environment whose request adds nothing: sorted "NAME=value".
+    let ownEnvironment: [String]
     /// Who may use it; `nil`: everybody who may connect.
     var tenants: Tenants?
 
@@ -38,6 +40,7 @@ package struct Policy: Sendable {
             denied = CommandRuleIndex([])
         }
         limits = Self.limits(settings)
+        ownEnvironment = Self.environment(settings)
         tenants = Self.tenants(settings)
         digest = Digest.hex(of: settings)
     }
@@ -48,6 +51,11 @@ package struct Policy: Sendable {
         let read = settings[.read]?.value.strings ?? []
         let useful = hidden.filter { path in read.contains { PolicyPath.isBelow(path.value, $0) } }
         settings[.hide] = Located(value: .list(useful), location: place)
+    }
+
+    private static func environment(_ settings: [PolicyKey: Located<Setting>]) -> [String] {
+        guard case .variables(let variables)? = settings[.set]?.value else { return [] }
+        return variables.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.value)" }
     }
 
     private static func limits(_ settings: [PolicyKey: Located<Setting>]) -> Limits {

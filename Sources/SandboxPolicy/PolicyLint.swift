@@ -105,7 +105,7 @@ extension PolicyLint {
 
     private mutating func checkPrograms() {
         let listed = ownRules(.allow).filter { rule in
-            Self.interpreters.contains(String(rule.program.pattern.split(separator: "/").last ?? ""))
+            Self.interpreters.contains(PolicyPath.lastComponent(rule.program.pattern))
         }
         guard policy.settings[.programs] == nil else { return }
         for rule in listed {
@@ -167,7 +167,7 @@ extension CommandRule {
         let isPath = program.pattern.hasPrefix("/")
         guard other.program.pattern.hasPrefix("/") else { return !isPath && program.covers(other.program) }
         if isPath { return program.covers(other.program, crossingSlashes: false) }
-        let name = String(other.program.pattern.split(separator: "/").last ?? "")
+        let name = PolicyPath.lastComponent(other.program.pattern)
         return program.covers(Glob(name))
     }
 }

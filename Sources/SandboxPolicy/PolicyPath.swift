@@ -79,6 +79,20 @@ enum PolicyPath {
         return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
     }
 
+    /// The name behind the last slash, bytewise as the kernel reads it; of "/usr/bin/" it is "bin", of "/" nothing.
+    static func lastComponent(_ path: String) -> String {
+        var end = path.utf8.endIndex
+        let slash = UInt8(ascii: "/")
+        while end > path.utf8.startIndex, path.utf8[path.utf8.index(before: end)] == slash {
+            end = path.utf8.index(before: end)
+        }
+        let kept = path.utf8[..<end]
+        guard let last = kept.lastIndex(of: slash) else {
+            return end == path.utf8.endIndex ? path : String(path[..<end])
+        }
+        return String(path[kept.index(after: last)..<end])
+    }
+
     static func isAtOrBelow(_ path: String, _ directory: String) -> Bool {
         path == directory || isBelow(path, directory)
     }
