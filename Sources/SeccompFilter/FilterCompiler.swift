@@ -37,7 +37,7 @@ package enum FilterCompiler {
         return FilterProgram(instructions: FilterInstruction.encode(ranges), allowedCalls: rules.allowedCalls)
     }
 
-    /// As libseccomp writes it. More than twice as long.
+    /// As libseccomp writes it. More than five times as long.
     package static func compileByNumber(_ request: FilterRequest) throws(FilterError) -> FilterProgram {
         let rules = try FilterRules(request)
         return FilterProgram(instructions: try export(rules.list), allowedCalls: rules.allowedCalls)

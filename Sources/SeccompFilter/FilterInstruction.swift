@@ -1,7 +1,7 @@
 /// One instruction of classic BPF, `struct sock_filter` (`bpf(4)`, linux/filter.h).
 struct FilterInstruction: Equatable {
     /// Those that filters for system calls are made of; others are kept as they are.
-    struct Code: Equatable {
+    struct Code: Hashable {
         var rawValue: UInt16
 
         /// A word of `struct seccomp_data` into the accumulator.
@@ -11,6 +11,8 @@ struct FilterInstruction: Equatable {
         static let jumpIfGreater = Code(rawValue: 0x25)
         static let jumpIfGreaterOrEqual = Code(rawValue: 0x35)
         static let jumpIfAnyBit = Code(rawValue: 0x45)
+        /// Leaves some bits of the accumulator.
+        static let mask = Code(rawValue: 0x54)
         static let answer = Code(rawValue: 0x06)
 
         var isComparison: Bool { self == .jumpIfEqual || self == .jumpIfGreater || self == .jumpIfGreaterOrEqual }
@@ -25,6 +27,8 @@ struct FilterInstruction: Equatable {
 
     /// Offset of the arguments in `struct seccomp_data`; before them are number, architecture and instruction pointer.
     static let firstArgument: UInt32 = 16
+    /// The kernel takes no program with more instructions, BPF_MAXINSNS.
+    static let most = 4096
 
     static let loadNumber = FilterInstruction(code: .load, ifTrue: 0, ifFalse: 0, value: 0)
     static let loadArchitecture = FilterInstruction(code: .load, ifTrue: 0, ifFalse: 0, value: 4)
@@ -37,18 +41,17 @@ struct FilterInstruction: Equatable {
         FilterInstruction(code: .jump, ifTrue: 0, ifFalse: 0, value: UInt32(count))
     }
 
-    /// A jump whose distance is not known yet: its value is something else. Not for the kernel.
-    static func openJump(to target: Int) -> FilterInstruction {
-        FilterInstruction(code: .jump, ifTrue: 1, ifFalse: 1, value: UInt32(target))
-    }
+    /// Of a conditional jump: whether it leads to where it leads if true.
+    func holds(of accumulator: UInt32) -> Bool { code.holds(of: accumulator, value) }
+}
 
-    var isOpen: Bool { code == .jump && ifTrue == 1 }
-
-    /// Of a comparison: with what is in the accumulator.
-    func compares(_ accumulator: UInt32) -> Bool {
-        switch code {
+extension FilterInstruction.Code {
+    /// Of a conditional jump's.
+    func holds(of accumulator: UInt32, _ value: UInt32) -> Bool {
+        switch self {
         case .jumpIfEqual: accumulator == value
         case .jumpIfGreater: accumulator > value
+        case .jumpIfAnyBit: accumulator & value != 0
         default: accumulator >= value
         }
     }

@@ -48,10 +48,35 @@ struct FilterSimulator {
             case 0x15: next += Int(accumulator == value ? ifTrue : ifFalse)
             case 0x25: next += Int(accumulator > value ? ifTrue : ifFalse)
             case 0x35: next += Int(accumulator >= value ? ifTrue : ifFalse)
+            case 0x45: next += Int(accumulator & value != 0 ? ifTrue : ifFalse)
             case 0x06: return Self.answer(value)
             default: return .other(UInt32(code))
             }
         }
+    }
+
+    /// What the kernel finds out about a number when the filter is installed, as its `seccomp_is_const_allow` does:
+    /// only calls that are allowed there are made without running the filter. And how many instructions it follows.
+    func followed(_ number: Int32, architecture: UInt32 = x86) -> (isAllowed: Bool, steps: Int) {
+        var accumulator: UInt32 = 0
+        var (next, steps) = (0, 0)
+        while next < instructions.count {
+            let (code, ifTrue, ifFalse, value) = instructions[next]
+            (next, steps) = (next + 1, steps + 1)
+            switch code {
+            case 0x20 where value == 0: accumulator = UInt32(bitPattern: number)
+            case 0x20 where value == 4: accumulator = architecture
+            case 0x06: return (value == 0x7fff_0000, steps)
+            case 0x05: next += Int(value)
+            case 0x15: next += Int(accumulator == value ? ifTrue : ifFalse)
+            case 0x25: next += Int(accumulator > value ? ifTrue : ifFalse)
+            case 0x35: next += Int(accumulator >= value ? ifTrue : ifFalse)
+            case 0x45: next += Int(accumulator & value != 0 ? ifTrue : ifFalse)
+            case 0x54: accumulator &= value
+            default: return (false, steps)
+            }
+        }
+        return (false, steps)
     }
 
     private static func answer(_ value: UInt32) -> Answer {
