@@ -27,7 +27,7 @@ struct Supervisor {
     private var isSignalled = false
 
     /// A command that ends within this is told of once: its start would wake up the launcher, sandboxd and the client.
-    private static let startDelay: UInt64 = 1_000_000
+    private static let startDelay: UInt64 = 5_000_000
 
     /// Returns when the command's process is confined and waits for its request.
     init(_ command: StartedCommand, _ prepare: Prepare) {
