@@ -35,7 +35,9 @@ let freestanding: [LinkerSetting] = [
         "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
         "-Xclang-linker", "-nostartfiles", "-Xclang-linker", "-nostdlib",
         "-Xclang-linker", "-Wno-unused-command-line-argument",
-    ])
+    ]),
+    // Each start of the launcher copies them into memory, and nine tenths were names.
+    .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
 ]
 
 /// What sandboxctl consists of: regular expressions would be a fifth of what the runtime searches for each conformance.

@@ -52,6 +52,7 @@ package final class PolicyVerifier {
     private var names: [UInt64: String] = [:]
     private var nextNumber = PolicyVerifier.firstNumber
     private var quota = UserQuota(burst: 5, interval: 1_000_000_000)
+    private var hasRehearsed = false
     private var isStopped = false
 
     init(
@@ -199,6 +200,7 @@ package final class PolicyVerifier {
                 ) { [weak self] end in self?.ended(number, end) }
                 names[number] = name
                 entries[name]?.probe = probe
+                rehearse(entry.policy)
             } catch {
                 // Later: who has just begun to wait has not been told so yet.
                 loop.assumeIsolated().execute { [weak self] in
@@ -206,6 +208,15 @@ package final class PolicyVerifier {
                 }
             }
         }
+    }
+
+    /// Judges next to nothing, once, while a probe runs: what a first judgement has to make of types and tables takes a
+    /// millisecond, and a daemon for one call has somebody waiting when the probe has ended.
+    private func rehearse(_ policy: CompiledPolicy) {
+        guard !hasRehearsed else { return }
+        hasRehearsed = true
+        let facts = ProbeFacts(Array("mount 1 1 0:1 / / ro,nosuid - tmpfs none ro\nstatus CapInh:\t0\nend\n".utf8))
+        _ = ProbeJudge.judge(facts, policy: policy, host: host, usage: TreeUsage())
     }
 
     private func ended(_ number: UInt64, _ end: ProbeRun.End) {

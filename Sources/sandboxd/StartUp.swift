@@ -42,6 +42,8 @@ struct StartUp {
         }
         try prepareProcess()
         let launcher = try LauncherProcess(path: launcherPath())
+        // A caller waits for the one command: the launcher starts while this process reads its policy.
+        if options.connection != nil { Processor.leave() }
         do {
             return try serve(launcher, level: level)
         } catch {
@@ -153,6 +155,6 @@ struct StartUp {
         }
         let own = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         guard let slash = own.lastIndex(of: "/") else { return "sandbox-launcher" }
-        return own[...slash] + "sandbox-launcher"
+        return "\(own[...slash])sandbox-launcher"
     }
 }

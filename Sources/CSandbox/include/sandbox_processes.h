@@ -48,3 +48,7 @@ pid_t sandbox_spawn_init(const struct sandbox_init_spawn *_Nonnull spawn, int *_
 // kill(2) with -1. Returns its pid with `*pidfd`, to be reaped; -1 and errno when it could not be made, or, with `*failed`, did
 // not become that user and sent nothing.
 pid_t sandbox_kill_user(uid_t uid, int *_Nonnull pidfd, int *_Nonnull failed);
+
+// Moves this thread to another processor than the one that it is on, where there is one that it may use; its affinity is what it
+// was. sched_setaffinity(2).
+void sandbox_leave_processor(void);
