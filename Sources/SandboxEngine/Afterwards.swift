@@ -5,7 +5,7 @@ import NIOCore
 /// Whoever is woken up by an answer, or by a request to the launcher, often waits for this very core: what this thread still does
 /// before it sleeps is time of his.
 package final class Afterwards {
-    private static let delay = TimeAmount.milliseconds(5)
+    private static let delay = TimeAmount.milliseconds(2)
 
     private let loop: any EventLoop
     private var work: [() -> Void] = []

@@ -243,6 +243,7 @@ package final class Engine {
         numbers[id] = plan.run
         client.runs += 1
         send(run, HeldLaunch(plan: plan, descriptors: descriptors))
+        afterwards.add { [weak run] in run?.watchForOutput() }
         return run
     }
 

@@ -95,8 +95,8 @@ final class OutputStream {
     }
 
     deinit {
-        if descriptor >= 0 { Glibc.close(descriptor) }
-        letGo()
+        // Wherever that may be: not by way of the loop.
+        for descriptor in [descriptor, writer] where descriptor >= 0 { Glibc.close(descriptor) }
     }
 
     private func letGo() {

@@ -301,7 +301,7 @@ package final class Run {
 
     private func connectStreams() {
         stdin?.onTaken = { [weak self] count in self?.took(count) }
-        output.isOpen = { [weak self] in self?.machine.isStarting == false }
+        output.isOpen = { [weak self] in self?.hasBegun() ?? false }
         output.takesOutput = { [weak self] in self?.owner?.takesOutput ?? false }
         output.onBytes = { [weak self] kind, bytes in
             guard let self else { return }
@@ -321,6 +321,16 @@ package final class Run {
         output.onActivity = { [weak self] in self?.handle(.output) }
         output.onExcess = { [weak self] limit, observed in self?.handle(.outputOverflow(limit, observed: observed)) }
         output.onDone = { [weak self] in self?.endIfDrained() }
+    }
+
+    /// What it writes is the first word of many a command: a start that nobody waits for is told some milliseconds late.
+    func watchForOutput() {
+        if machine.isStarting { output.start() }
+    }
+
+    private func hasBegun() -> Bool {
+        if machine.isStarting, output.hasUnread { handle(.output) }
+        return !machine.isStarting
     }
 
     private func took(_ count: Int) {

@@ -96,10 +96,7 @@ package struct RunMachine: Sendable {
     /// later than it was, and whom the launcher has not begun it does not begin.
     private mutating func whileStarting(_ event: Event, now: UInt64) -> [Action] {
         switch event {
-        case .started(let at):
-            state = .running(startedAt: at)
-            lastOutput = at
-            return [.announce] + firstTimers(startedAt: at)
+        case .started(let at): return begin(at: at)
         case .launchFailed(let failure): return finish(.notStarted(failure))
         case .refused(let error): return finish(.refused(error))
         case .exited(let report):
@@ -119,13 +116,25 @@ package struct RunMachine: Sendable {
         case .timer(.launcher):
             // It may still start it: then it is killed at once.
             return [.kill] + finish(.notStarted(LaunchFailure(.handOver, errno: 110, "the launcher does not answer")))
-        case .output, .drained, .timer, .sampleWanted, .sampled: return []
+        // It writes, so it has begun; since when is told later.
+        case .output: return begin(at: now)
+        case .drained, .timer, .sampleWanted, .sampled: return []
         }
+    }
+
+    private mutating func begin(at: UInt64) -> [Action] {
+        state = .running(startedAt: at)
+        lastOutput = at
+        return [.announce] + firstTimers(startedAt: at)
     }
 
     private mutating func whileRunning(_ event: Event, startedAt: UInt64, now: UInt64) -> [Action] {
         switch event {
         case .exited(let report): return drain(report, decision: nil)
+        case .started(let at):
+            // After its first output, by which only so much was known: that it had begun.
+            state = .running(startedAt: at)
+            return firstTimers(startedAt: at)
         case .output:
             lastOutput = now
             return []
@@ -144,7 +153,7 @@ package struct RunMachine: Sendable {
             return stop(Decision(reason: .clientGone, at: now))
         case .launchFailed(let failure): return finish(.notStarted(failure))
         case .launcherGone: return lose()
-        case .started, .refused, .drained, .timer(.launcher), .timer(.grace): return []
+        case .refused, .drained, .timer(.launcher), .timer(.grace): return []
         }
     }
 

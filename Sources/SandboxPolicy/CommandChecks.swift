@@ -84,7 +84,7 @@ extension CommandScan {
             }
             if word == "-delete" { deletes = true }
             if ["-exec", "-execdir", "-ok", "-okdir"].contains(word) {
-                let names = arguments[index...].prefix(2).compactMap { $0.literal?.split(separator: "/").last }
+                let names = arguments[index...].prefix(2).compactMap { $0.literal.map(PolicyPath.lastComponent) }
                 if names.contains("rm") || names.contains("shred") { deletes = true }
                 break
             }
@@ -123,7 +123,7 @@ extension CommandScan {
 
     private func isRoot(_ text: String) -> Bool {
         guard !text.isEmpty else { return false }
-        var parts = text.split(separator: "/").filter { $0 != "." }
+        var parts = PolicyPath.components(text).filter { $0 != "." }
         var isAll = false
         if let last = parts.last, ["*", ".*", ".[!.]*", "{*,.*}"].contains(last) {
             parts.removeLast()

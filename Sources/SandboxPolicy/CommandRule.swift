@@ -86,7 +86,9 @@ extension ShellValue {
     /// Whether this may turn into something that the pattern matches: what is known at both ends decides.
     func mayMatch(_ glob: Glob, lastComponent: Bool = false) -> Bool {
         var start = prefix
-        if lastComponent, let slash = start.lastIndex(of: "/") { start = String(start[start.index(after: slash)...]) }
+        if lastComponent, let slash = start.utf8.lastIndex(of: UInt8(ascii: "/")) {
+            start = String(start[start.utf8.index(after: slash)...])
+        }
         let wanted = String(glob.pattern.prefix { $0 != "*" })
         let wantedEnd = glob.isLiteral ? wanted : String(glob.pattern.reversed().prefix { $0 != "*" }.reversed())
         let end = suffix

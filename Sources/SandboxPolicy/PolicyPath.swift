@@ -73,10 +73,16 @@ enum PolicyPath {
     /// Without `//`, `.`, `..` and a slash at the end.
     static func normalised(_ path: String) -> String {
         var parts: [Substring] = []
-        for part in path.split(separator: "/") where part != "." {
+        for part in components(path) where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }
         }
-        return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
+        let isAbsolute = path.utf8.first == UInt8(ascii: "/")
+        return (isAbsolute ? "/" : "") + parts.joined(separator: "/")
+    }
+
+    /// Split as the kernel does it, at bytes: to Swift a slash with a combining character behind it is another character.
+    static func components(_ path: String) -> [Substring] {
+        path.utf8.split(separator: UInt8(ascii: "/")).map { Substring($0) }
     }
 
     /// The name behind the last slash, bytewise as the kernel reads it; of "/usr/bin/" it is "bin", of "/" nothing.

@@ -130,7 +130,7 @@ private struct OrdinaryRun {
         return number
     }
 
-    /// Digits alone, fewer than those of 2^53.
+    /// Digits without a fraction or an exponent, fewer than those of 2^53. (-0 is 0 here too.)
     private func amount(_ index: Int) throws(Extraordinary) -> UInt64 {
         let node = document.nodes[index]
         guard !node.mark, node.count < 16, let number: UInt64 = document.integer(index) else { throw Extraordinary() }

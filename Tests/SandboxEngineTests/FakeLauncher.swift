@@ -126,7 +126,7 @@ final class FakeLauncher: Sendable {
                 receivedAt: now - Self.launcherTime - Self.sandboxTime, handedOverAt: now - Self.sandboxTime,
                 isWarm: true))
         // One that is over before its start is told has only its report.
-        if request.argv[0] != "flash" {
+        if !["flash", "early"].contains(request.argv[0]) {
             send(.started(run: request.run, at: report.startedAt, stamps: report.stamps))
         }
         play(request, message.descriptors, &report)
@@ -171,6 +171,9 @@ final class FakeLauncher: Sendable {
             wait(run, milliseconds: .max) { isAsked(run) }
             put(Array("goodbye".utf8), descriptors[1], run)
             report.ending = .exited(7)
+        case "early":
+            put(Array("early".utf8), descriptors[1], run)
+            wait(run, milliseconds: .max) { isAsked(run) }
         case "held": hold(descriptors[1], writing: words.first == "writing")
         case "crash": report.ending = .signaled(Int32(number))
         case "memory":

@@ -135,10 +135,13 @@ private struct Walk {
         switch event {
         case .launcherGone: return report == nil ? .lost : nil
         case .started(let at):
-            if startedAt == nil, report == nil, decision == nil { (startedAt, lastOutput) = (at, at) }
+            if startedAt == nil, report == nil, decision == nil { lastOutput = at }
+            if report == nil, decision == nil { startedAt = at }
         case .sampled: isSampling = false
         case .exited(let new): report = report ?? new
-        case .output: if decision == nil { lastOutput = now }
+        case .output:
+            if decision == nil { lastOutput = now }
+            if startedAt == nil, report == nil, decision == nil { startedAt = now }
         default: break
         }
         // The first decision counts. After the end only too much output is one.

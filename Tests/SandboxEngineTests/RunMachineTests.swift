@@ -146,6 +146,18 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
         #expect(result?.message.isEmpty == false)
     }
 
+    @Test func outputIsAStart() {
+        var machine = RunMachine(limits: limits, cpuMillicores: 2000)
+        let first = machine.handle(.output, now: start + 3 * millisecond)
+        #expect(first.first == .announce && first.contains(.arm(.wall, at: start + 2003 * millisecond)))
+        #expect(machine.isAlive)
+        // When it began is known later, and its time counts from there; nobody is told again.
+        let second = machine.handle(.started(at: start), now: start + 5 * millisecond)
+        #expect(!second.contains(.announce) && second.contains(.arm(.wall, at: start + 2000 * millisecond)))
+        let idle = machine.handle(.timer(.idle), now: start + 500 * millisecond)
+        #expect(idle == [.arm(.idle, at: start + 503 * millisecond)])
+    }
+
     @Test func timersAreArmedFromTheStartAndAgain() {
         var machine = RunMachine(limits: limits, cpuMillicores: 2000)
         let first = machine.handle(.started(at: start), now: start)

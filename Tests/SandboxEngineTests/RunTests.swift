@@ -3,6 +3,7 @@ import LaunchPlan
 import NIOCore
 import NIOPosix
 import SandboxModel
+import SandboxWire
 import Synchronization
 import Testing
 
@@ -24,6 +25,36 @@ import Testing
         #expect(result.outcome.reason == .wallTimeout && result.outcome.limit == 50)
         #expect(run.owner.record.withLock { $0.stdout } == Array("goodbye".utf8))
         #expect(fixture.commands(run) == [.stop(run: run.number)])
+    }
+
+    @Test func `what is written before the start is told comes, and its time is limited`() throws {
+        let fixture = try RunFixture()
+        let run = try fixture.start(
+            RunRequest(argv: ["early"]), limits: Limits(wallMilliseconds: 200, graceMilliseconds: 60_000))
+        try fixture.on(run) { $0.watchForOutput() }
+        #expect(fixture.hasStarted(run))
+        #expect(fixture.server.eventually { run.owner.record.withLock { $0.stdout } == Array("early".utf8) })
+        #expect(try fixture.end(run).outcome.reason == .wallTimeout)
+        #expect(fixture.commands(run) == [.stop(run: run.number)])
+    }
+
+    /// The service looks for it by itself.
+    @Test func `a command that writes at once is heard before its start is told`() throws {
+        let client = try ServerFixture().connect()
+        try client.send(.run(channel: 1, request: RunRequest(argv: ["early"]), window: nil))
+        var order: [String] = []
+        while order.last != "output", let frame = try client.frame() {
+            guard frame.kind == .control else {
+                order.append("output")
+                continue
+            }
+            if case .started = try ControlCoding.decode(ServerMessage.self, from: frame.payload) {
+                order.append("started")
+            }
+        }
+        #expect(order == ["started", "output"])
+        try client.send(.cancel(channel: 1, now: true))
+        #expect(try client.finish().result?.outcome.reason == .cancelled)
     }
 
     @Test(arguments: [

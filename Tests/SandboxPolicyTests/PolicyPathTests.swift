@@ -12,4 +12,13 @@ import Testing
     func `the last component`(_ path: String, _ name: String) {
         #expect(Array(PolicyPath.lastComponent(path).utf8) == Array(name.utf8))
     }
+
+    @Test(arguments: [
+        ("/a/./b//c/../d/", "/a/b/d"), ("../a", "a"), ("/", "/"), ("", ""),
+        ("/w/d/../\u{301}e/../../../usr/bin/curl", "/usr/bin/curl"), ("/\u{301}e/../x", "/x"),
+        ("/opt/../\u{301}x", "/\u{301}x"),
+    ])
+    func `without detours`(_ path: String, _ normal: String) {
+        #expect(Array(PolicyPath.normalised(path).utf8) == Array(normal.utf8))
+    }
 }

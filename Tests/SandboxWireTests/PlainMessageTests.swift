@@ -154,6 +154,17 @@ import Testing
         #expect(try ordinary(text) == expected)
     }
 
+    /// What is not stored because it is too much has a count all the same.
+    @Test func `a list that was not stored as a whole is left`() throws {
+        let variables = (0..<16_384).map { "\"k\($0)\":\"\"" }.joined(separator: ",")
+        let list = Array(repeating: "\"a\"", count: 300).joined(separator: ",")
+        let text = #"{"type":"run","channel":1,"request":{"environment":{\#(variables)},"argv":[\#(list)]}}"#
+        let bytes = Array(text.utf8)
+        let document = try JSONDocument(parsing: bytes, maximumValues: ControlCoding.maximumClientValues)
+        #expect(ClientMessage(ordinary: document) == nil)
+        #expect(throws: ControlCoding.Refusal.self) { try ControlCoding.clientMessage(from: bytes) }
+    }
+
     @Test func `too many strings are left to be refused`() throws {
         for (name, list) in [("argv", "[\(Array(repeating: "\"\"", count: 16_385).joined(separator: ","))]")] {
             #expect(try ordinary(#"{"type":"run","channel":1,"request":{"\#(name)":\#(list)}}"#) == nil)

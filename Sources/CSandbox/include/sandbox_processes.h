@@ -39,9 +39,9 @@ struct sandbox_init_spawn {
     int for_parent;
 };
 // pid 1 of a sandbox: clone3 with CLONE_VM | CLONE_VFORK, so that the price does not grow with the caller; the child
-// makes its capabilities survive the exec (ambient set: its user namespace has no map yet), moves its sockets and
-// enters its groups and executes. Only for single-threaded processes. Returns when it has. On failure -1, errno, and `*stage` is 1 for clone3, 3 for a group that
-// could not be entered, 2 for all else.
+// makes those capabilities that pid 1 needs (`kept_capabilities`) survive the exec (ambient set: its user namespace has no map
+// yet), moves its sockets and enters its groups and executes. Only for single-threaded processes. Returns when it has. On failure
+// -1, errno, and `*stage` is 1 for clone3, 3 for a group that could not be entered, 2 for all else.
 pid_t sandbox_spawn_init(const struct sandbox_init_spawn *_Nonnull spawn, int *_Nonnull pidfd, int *_Nonnull stage);
 
 // SIGKILL for every process of one user: by a child that becomes that user, so that the kernel lets it reach nobody else,

@@ -50,8 +50,8 @@ struct AlivePart {
         return count
     }
 
-    /// How long it took until the command's first byte came; `nil`: the service takes no more. (That it was executed is told
-    /// a few milliseconds later.)
+    /// How long it took until the command's first byte came; `nil`: the service takes no more. (The start alone is told a
+    /// few milliseconds late.)
     private func start(_ client: PlainClient, channel: UInt32) throws -> UInt64? {
         var request = context.service.request(["sh", "-c", "echo; exec sleep 1000"])
         request.limits.memoryBytes = Self.memoryBytes
