@@ -257,14 +257,28 @@ pid_t sandbox_kill_user(uid_t uid, int *pidfd, int *failed) {
     return pid;
 }
 
-void sandbox_leave_processor(void) {
-    // Hosts with more have processors enough.
-    uint64_t allowed[1024 / 64] = {0}, others[1024 / 64];
-    unsigned int here = 0;
-    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof allowed, allowed);
-    if (bytes <= 0 || syscall(SYS_getcpu, &here, NULL, NULL) != 0 || here >= 1024) return;
+// Hosts with more have processors enough.
+#define PROCESSOR_WORDS (1024 / 64)
+
+void sandbox_send_from_processor(pid_t pid, int processor) {
+    uint64_t allowed[PROCESSOR_WORDS] = {0}, others[PROCESSOR_WORDS];
+    if (processor < 0 || processor >= 64 * PROCESSOR_WORDS) return;
+    long bytes = syscall(SYS_sched_getaffinity, pid, sizeof allowed, allowed);
+    if (bytes <= 0) return;
     memcpy(others, allowed, sizeof others);
-    others[here / 64] &= ~(UINT64_C(1) << here % 64);
+    others[processor / 64] &= ~(UINT64_C(1) << processor % 64);
     // EINVAL: there is no other.
-    if (syscall(SYS_sched_setaffinity, 0, bytes, others) == 0) syscall(SYS_sched_setaffinity, 0, bytes, allowed);
+    if (syscall(SYS_sched_setaffinity, pid, bytes, others) == 0) syscall(SYS_sched_setaffinity, pid, bytes, allowed);
+}
+
+void sandbox_confine_to_processor(pid_t pid, int processor) {
+    uint64_t one[PROCESSOR_WORDS] = {0};
+    if (processor < 0 || processor >= 64 * PROCESSOR_WORDS) return;
+    one[processor / 64] = UINT64_C(1) << processor % 64;
+    syscall(SYS_sched_setaffinity, pid, sizeof one, one);
+}
+
+int sandbox_processor(void) {
+    unsigned int here = 0;
+    return syscall(SYS_getcpu, &here, NULL, NULL) == 0 ? (int)here : -1;
 }

@@ -75,15 +75,18 @@ package struct MountTable {
         package var options: [String]
     }
 
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+
     package static func read() throws(SystemError) -> [Entry] {
-        try wholeFile("/proc/self/mountinfo").split(separator: "\n").compactMap { line in
-            let halves = line.split(separator: " ")
-            guard let dash = halves.firstIndex(of: "-"), dash >= 5, halves.count >= dash + 4,
-                let device = DeviceNumber(halves[2])
+        // Bytes: characters of whole lines took half a millisecond.
+        try wholeFileBytes("/proc/self/mountinfo").split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let fields = line.split(separator: UInt8(ascii: " "))
+            let dash = fields.firstIndex { $0.count == 1 && $0.first == UInt8(ascii: "-") }
+            guard let dash, dash >= 5, fields.count >= dash + 4, let device = DeviceNumber(text(fields[2]))
             else { return nil }
             return Entry(
-                path: PathText.unescaped(halves[4]), device: device, type: String(halves[dash + 1]),
-                options: halves[dash + 3].split(separator: ",").map(String.init))
+                path: PathText.unescaped(text(fields[4])), device: device, type: text(fields[dash + 1]),
+                options: fields[dash + 3].split(separator: UInt8(ascii: ",")).map(text))
         }
     }
 }

@@ -49,7 +49,13 @@ package final class Directory: Sendable {
     package func has(_ name: String) -> Bool { faccessat(number, name, F_OK, 0) == 0 }
 
     /// Names of the entries, without `.` and `..`.
-    package func entries() throws(SystemError) -> [String] {
+    package func entries() throws(SystemError) -> [String] { try names { _ in true } }
+
+    /// Names of the directories in it: without a look at each entry, where the file system says what it is (readdir(3), d_type;
+    /// cgroups do).
+    package func subdirectories() throws(SystemError) -> [String] { try names { $0 == UInt8(DT_DIR) } }
+
+    private func names(where isWanted: (UInt8) -> Bool) throws(SystemError) -> [String] {
         let copy = try system("open directory", path) { openat(number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard let stream = fdopendir(copy) else {
             let code = errno
@@ -59,6 +65,7 @@ package final class Directory: Sendable {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
+            guard isWanted(entry.pointee.d_type) else { continue }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

@@ -109,7 +109,7 @@ final class SplitHierarchy: ControlGroupHierarchy {
     /// Groups of a launcher that was killed. Its sandboxes died with it, so the groups are empty.
     private func removeLeftovers() {
         for home in homes.all.map(\.directory) {
-            for entry in (try? home.entries()) ?? [] where home.has("\(entry)/cgroup.procs") {
+            for entry in (try? home.subdirectories()) ?? [] {
                 try? home.removeSubdirectory(entry)
             }
         }

@@ -94,7 +94,7 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
     }
 
     func removeEmpty() {
-        for entry in (try? home.entries()) ?? [] where home.has("\(entry)/cgroup.procs") {
+        for entry in (try? home.subdirectories()) ?? [] {
             try? home.removeSubdirectory(entry)
         }
     }
@@ -106,7 +106,7 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
     }
 
     private func removeLeftovers() {
-        for entry in (try? home.entries()) ?? [] where home.has("\(entry)/cgroup.procs") {
+        for entry in (try? home.subdirectories()) ?? [] {
             // A killed launcher's sandboxes died with it; whoever is left is ended here.
             if let group = try? home.subdirectory(entry) { try? group.write("1", to: "cgroup.kill") }
             try? home.removeSubdirectory(entry)

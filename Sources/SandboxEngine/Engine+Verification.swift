@@ -17,6 +17,13 @@ struct HeldLaunch {
 }
 
 extension Engine {
+    /// For a daemon of one call, before the launcher has taken its policy: the probe, and the sandbox for the run that will be
+    /// asked for, which is made while that runs. A daemon that lives long makes sandboxes ahead of all requests.
+    package func beginAhead(with policy: String) {
+        verifier.verifyAll()
+        launcher.send(.prepare(policy: policy))
+    }
+
     /// Asks the launcher for a run whose policy is served, or when it is.
     func send(_ run: Run, _ launch: HeldLaunch) {
         switch verifier.admission(to: launch.plan.policy) {
@@ -34,7 +41,6 @@ extension Engine {
                 launch.close()
                 run.handle(.refused(error))
             }
-            if preparesWhileVerifying { launcher.send(.prepare(policy: launch.plan.policy)) }
         }
     }
 

@@ -49,9 +49,6 @@ package final class Engine {
     let pipes: PipeReserve
     /// What the launcher found on the host. Not known before it has said so, which is before there is a client.
     package var resources: ResourceControl
-    /// Whether a run that waits for its policy's probe has its sandbox made meanwhile. For a daemon that lives for a run or a
-    /// few; one that lives long makes sandboxes ahead of all requests.
-    package var preparesWhileVerifying = false
     let log: Logger
     let limits: EngineLimits
     var runs: [UInt64: Run] = [:]

@@ -101,10 +101,16 @@ package final class PolicyVerifier {
         startProbes()
     }
 
-    /// Probes every policy that has not been, in the background.
+    /// Probes every policy that has not been, in the background. The launcher may still be at the policies; then
+    /// `launcherIsReady` follows.
     package func verifyAll() {
         for name in entries.keys.sorted() where entries[name]?.verdict.state == .unverified { enqueue(name) }
         startProbes()
+    }
+
+    /// The launcher has taken the policies, and looks at the probes that it was asked for meanwhile.
+    package func launcherIsReady() {
+        for entry in entries.values { entry.probe?.startClock() }
     }
 
     /// Why a policy is known not to be served; nothing while that is undecided.

@@ -20,7 +20,8 @@ final class ProbeRun {
     private static let maximumOutput = 256 << 10
 
     let number: UInt64
-    let startedAt = monotonicNanoseconds()
+    private(set) var startedAt = monotonicNanoseconds()
+    private let deadline: UInt64
     private let loop: any EventLoop
     private let launcher: LauncherLink
     private let output: OutputStream
@@ -37,6 +38,7 @@ final class ProbeRun {
         self.number = number
         self.loop = loop
         self.launcher = launcher
+        self.deadline = deadline
         self.onEnd = onEnd
         let (reading, writing) = try DescriptorPair.pipe().release()
         let writer = OwnedDescriptor(owning: writing)
@@ -51,6 +53,14 @@ final class ProbeRun {
             .launch(.probe(run: number, policy: policy)),
             descriptors: [input.release(), writer.release(), errors.release()])
         output.start()
+        startClock()
+    }
+
+    /// Its time begins now: until now the launcher was at something else.
+    func startClock() {
+        startedAt = monotonicNanoseconds()
+        timer?.cancel()
+        let deadline = deadline
         timer = loop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(deadline))) { [weak self] in
             self?.giveUp("it did not end within \(deadline / 1_000_000) ms")
         }

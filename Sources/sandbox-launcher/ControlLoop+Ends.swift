@@ -111,7 +111,9 @@ extension ControlLoop {
         sandbox.isTold = true
         dying += 1
         send(.finished(run: sandbox.run, report: sandbox.report()))
-        leaving[sandbox.run] = monotonicNanoseconds() + (dying < Self.maximumDying / 2 ? Self.leavingDelay : 0)
+        // After a probe comes a judgement, and time for it to go.
+        let isAtOnce = dying >= Self.maximumDying / 2 || sandbox.request.probe
+        leaving[sandbox.run] = monotonicNanoseconds() + (isAtOnce ? 0 : Self.leavingDelay)
     }
 
     /// Lets the pid 1s go that wait for it. Returns in how many nanoseconds the next one is due.

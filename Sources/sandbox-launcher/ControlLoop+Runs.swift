@@ -15,7 +15,10 @@ extension ControlLoop {
                     try at(.descriptors) { () throws(SystemError) in try RunQueue.Entry(start) })
                 pool.demand = queue.demand
             } else {
-                try begin(try make(start))
+                let sandbox = try make(start)
+                // What is made ahead where there is no preparer is made meanwhile, by this process.
+                if request.probe, preparer == nil { Processor.leave(to: sandbox.prepared.process.pid) }
+                try begin(sandbox)
             }
         } catch {
             send(.failed(run: request.run, failure: error))

@@ -43,7 +43,9 @@ enum TemplateNamespace {
             let gateWrite = gate.second.number
             // A pid namespace that is thrown away: the template's /proc shows its processes, which is nobody. The kernel
             // wants to see a /proc before a sandbox may mount its own, and this one tells nothing to who uncovers it.
+            let here = Processor.current
             let child = try ForkedChild.fork(namespaces: [.mount, .pid]) {
+                Processor.leave(here)
                 close(gateWrite)
                 return runBuilder(policy, contents, executables, results: resultsWrite, gate: gateRead)
             }

@@ -22,6 +22,8 @@ enum Serving {
             case .listening(let descriptor), .connected(let descriptor): descriptor
             }
         }
+
+        var isConnected: Bool { if case .connected = self { true } else { false } }
     }
 
     private static let closingTime = TimeAmount.seconds(5)
@@ -46,14 +48,13 @@ enum Serving {
         // While the launcher works on the policies.
         let parts = try loop.submit {
             NIOLoopBound(
-                try Parts(policies: policies, launcher: launcher, limits: limits, loop: loop, log: log), eventLoop: loop
-            )
+                try Parts(
+                    policies: policies, launcher: launcher, limits: limits, ahead: source.isConnected, loop: loop,
+                    log: log), eventLoop: loop)
         }.wait()
         do {
             announce(try loop.flatSubmit { parts.value.answers.result }.wait())
         } catch {
-            // Its end is not told of on top of that.
-            try loop.submit { parts.value.engine.stop() }.wait()
             throw error
         }
         try loop.flatSubmit { serve(source, parts.value) }.wait()
@@ -79,8 +80,11 @@ enum Serving {
         let answers: LauncherAnswers
 
         /// Begins to hear what the launcher answers. No client is served yet.
+        ///
+        /// - Parameter ahead: whether the launcher is asked for all that the first request will need.
         init(
-            policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, loop: any EventLoop, log: Logger
+            policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, ahead: Bool, loop: any EventLoop,
+            log: Logger
         ) throws {
             let link = LauncherLink(socket: OwnedDescriptor(owning: launcher.socket), loop: loop)
             let unknown = ResourceControl(version: 0, features: [])
@@ -89,11 +93,17 @@ enum Serving {
             let answers = LauncherAnswers(policies, loop: loop)
             engine.onStartUpAnswer = { [unowned engine] event in
                 answers.take(event)
-                if case .sealed(let found) = event { engine.resources = found }
+                guard case .sealed(let found) = event else { return }
+                engine.resources = found
+                engine.verifier.launcherIsReady()
             }
+            // At once: what was asked for ahead fails as well, which says nothing more.
+            answers.result.assumeIsolated().whenFailure { [unowned engine] _ in engine.stop() }
             engine.onLauncherGone = { answers.launcherEnded() }
             (self.engine, self.answers) = (engine, answers)
             server = Server(engine: engine, log: log)
+            // Of several it is not known yet which one is meant.
+            if ahead, policies.names.count == 1, let name = policies.names.first { engine.beginAhead(with: name) }
         }
     }
 
@@ -109,7 +119,6 @@ enum Serving {
             parts.engine.verifier.verifyAll()
             return parts.server.listen(on: descriptor)
         case .connected(let descriptor):
-            parts.engine.preparesWhileVerifying = true
             parts.server.onLastConnectionEnded = { [unowned server = parts.server] in
                 let reason = ServiceError(.draining, "the connection has ended")
                 server.stop(within: closingTime, because: reason) { finish(0) }

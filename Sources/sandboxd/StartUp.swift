@@ -43,7 +43,7 @@ struct StartUp {
         try prepareProcess()
         let launcher = try LauncherProcess(path: launcherPath())
         // A caller waits for the one command: the launcher starts while this process reads its policy.
-        if options.connection != nil { Processor.leave() }
+        if options.connection != nil { Processor.sendAway(launcher.process.pid) }
         do {
             return try serve(launcher, level: level)
         } catch {
@@ -60,6 +60,7 @@ struct StartUp {
         try launcher.prepare(
             policies, served: source.descriptor, landlockAudit: options.landlockAudit,
             warm: options.warm)
+        if options.connection != nil { Processor.sendAway(launcher.process.pid) }
         // After the launcher's start: it gives the sandboxes what this process had.
         Niceness.lower(to: Niceness.ofService)
         let log = Logger(label: Self.serviceName) { _ in LineLog(logLevel: level) }

@@ -49,6 +49,10 @@ pid_t sandbox_spawn_init(const struct sandbox_init_spawn *_Nonnull spawn, int *_
 // not become that user and sent nothing.
 pid_t sandbox_kill_user(uid_t uid, int *_Nonnull pidfd, int *_Nonnull failed);
 
-// Moves this thread to another processor than the one that it is on, where there is one that it may use; its affinity is what it
+// Moves a thread, 0 for this one, to another processor than this, where there is one that it may use; its affinity is what it
 // was. sched_setaffinity(2).
-void sandbox_leave_processor(void);
+void sandbox_send_from_processor(pid_t pid, int processor);
+// A thread, and what it will start, runs on this processor alone.
+void sandbox_confine_to_processor(pid_t pid, int processor);
+// The one that this thread is on, getcpu(2), or -1.
+int sandbox_processor(void);
