@@ -20,7 +20,7 @@ extension Engine {
     /// For a daemon of one call, before the launcher has taken its policy: the probe, and the sandbox for the run that will be
     /// asked for, which is made while that runs. A daemon that lives long makes sandboxes ahead of all requests.
     package func beginAhead(with policy: String) {
-        verifier.verifyAll()
+        verifier.begin(policy)
         launcher.send(.prepare(policy: policy))
     }
 

@@ -101,10 +101,15 @@ package final class PolicyVerifier {
         startProbes()
     }
 
-    /// Probes every policy that has not been, in the background. The launcher may still be at the policies; then
-    /// `launcherIsReady` follows.
+    /// Probes every policy that has not been, in the background.
     package func verifyAll() {
         for name in entries.keys.sorted() where entries[name]?.verdict.state == .unverified { enqueue(name) }
+        startProbes()
+    }
+
+    /// Probes one policy before the launcher has taken it; `launcherIsReady` follows.
+    func begin(_ name: String) {
+        enqueue(name, first: true)
         startProbes()
     }
 

@@ -219,6 +219,29 @@ struct ExecTests {
         #expect(try Self.groupsOfNobody().subtracting(groups).isEmpty)
     }
 
+    /// Asked for before the launcher has taken the policy.
+    @Test func `a private daemon whose launcher refuses the policy says that, once`() throws {
+        let directory = TemporaryDirectory()
+        try directory.write("loose.yaml", "version: 1\nextends: default\nsyscalls: { allow: [mount] }\n")
+        for _ in 1...3 {
+            let ran = try Ran(
+                sandboxctl: ["exec", "--standalone", "--policy", "\(directory.path)/loose.yaml", "--", "echo", "ran"])
+            #expect(ran.status == 125 && ran.output == "" && ran.errors.contains("mount"), "\(ran)")
+            #expect(!ran.errors.contains("probe") && !ran.errors.contains("verified"), "\(ran)")
+        }
+    }
+
+    /// Its own processes are put on processors of their own meanwhile.
+    @Test func `a private daemon's command may run on every processor that its caller may`() throws {
+        let outside = try Ran(["/usr/bin/nproc"])
+        let inside = try Ran(sandboxctl: ["exec", "--standalone", "--", "nproc"])
+        #expect(outside.status == 0 && inside.output == outside.output, "\(inside)")
+        let one = try Ran([
+            "/usr/bin/taskset", "-c", "0", BuiltProducts.path("sandboxctl"), "exec", "--standalone", "--", "nproc",
+        ])
+        #expect(one.output == "1\n", "\(one)")
+    }
+
     @Test func `without a service the default is a private daemon`() throws {
         let ran = try Ran(
             [BuiltProducts.path("sandboxctl"), "exec", "--", "echo", "hello"],

@@ -47,8 +47,12 @@ final class ServerFixture: Sendable {
     }
 
     /// As in a daemon for one call.
-    func prepareWhileVerifying() throws {
-        try group.next().submit { [parts] in parts.value.engine.preparesWhileVerifying = true }.wait()
+    func beginAhead(with policy: String) throws {
+        try group.next().submit { [parts] in parts.value.engine.beginAhead(with: policy) }.wait()
+    }
+
+    func launcherIsReady() throws {
+        try group.next().submit { [parts] in parts.value.engine.verifier.launcherIsReady() }.wait()
     }
 
     deinit { group.shutdownGracefully { _ in } }

@@ -69,18 +69,19 @@ import Testing
         _ isWanted: Bool
     ) throws {
         let fixture = try ServerFixture()
-        if isWanted { try fixture.prepareWhileVerifying() }
-        let client = try fixture.connect()
         fixture.launcher.set(.writes(Self.weak), for: "python")
+        if isWanted { for policy in ["python", "shell"] { try fixture.beginAhead(with: policy) } }
+        let client = try fixture.connect()
         #expect(try run(client, "python").error?.code == .policyNotVerified)
         let asked = fixture.launcher.commands.compactMap { command -> String? in
             switch command {
-            case .launch(let request): request.probe ? "probe" : "launch"
+            case .launch(let request): request.probe ? "probe \(request.policy)" : "launch"
             case .prepare(let policy): "prepare \(policy)"
             default: nil
             }
         }
-        #expect(asked == (isWanted ? ["probe", "prepare python"] : ["probe"]))
+        let ahead = ["probe python", "prepare python", "probe shell", "prepare shell"]
+        #expect(asked == (isWanted ? ahead : ["probe python"]))
         // Verified, it needs no more than the launch.
         for _ in 1...2 { #expect(try run(client, "shell").result?.outcome.reason == .exited) }
         let prepared = fixture.launcher.commands.filter { if case .prepare("shell") = $0 { true } else { false } }
@@ -159,6 +160,24 @@ import Testing
         let verdict = try verify(client, "shell")
         #expect(verdict.map(\.state) == [.unproven] && verdict[0].reason?.contains("300 ms") == true)
         #expect(try run(client, "shell").result?.outcome.reason == .exited)
+    }
+
+    @Test func `a probe that was asked for ahead has its whole time from when the launcher is ready`() throws {
+        var limits = EngineLimits()
+        limits.probeNanoseconds = 2_000_000_000
+        let fixture = try ServerFixture(limits: limits)
+        fixture.launcher.set(.hangs, for: "default")
+        try fixture.beginAhead(with: "default")
+        let kill = LauncherCommand.kill(run: 1 << 59)
+        for _ in 1...2 {
+            usleep(1_100_000)
+            #expect(!fixture.launcher.commands.contains(kill))
+            try fixture.launcherIsReady()
+        }
+        usleep(1_100_000)
+        #expect(!fixture.launcher.commands.contains(kill))
+        let killed = fixture.eventually { fixture.launcher.commands.contains(kill) }
+        #expect(killed)
     }
 
     @Test func `what waits can be cancelled, killed and left, and others go on waiting`() throws {
