@@ -7,6 +7,9 @@ package enum LauncherEvent: Sendable, Equatable {
     case sealed(ResourceControl)
     /// The command was executed at `at` (CLOCK_MONOTONIC, nanoseconds).
     case started(run: UInt64, at: UInt64, stamps: LaunchStamps? = nil)
+    /// Its pid 1 was given the command at `at` (CLOCK_MONOTONIC, nanoseconds) and has said nothing for a while: it has no more CPU
+    /// time than the command has, whose limits on time hold all the same.
+    case handedOver(run: UInt64, at: UInt64)
     /// The run did not come about; nothing of it is left.
     case failed(run: UInt64, failure: LaunchFailure)
     /// The run is over: every process of it has ended or is past its last system call, so that nothing of it changes anything
@@ -54,6 +57,10 @@ package enum LauncherEvent: Sendable, Equatable {
         case .pool(let report):
             writer.put(UInt8(10))
             report.encode(to: &writer)
+        case .handedOver(let run, let at):
+            writer.put(UInt8(11))
+            writer.put(run)
+            writer.put(at)
         }
         return writer.bytes
     }
@@ -75,6 +82,7 @@ package enum LauncherEvent: Sendable, Equatable {
         case 8: self = .auditing
         case 9: self = .auditRefused(failure: try LaunchFailure(from: &reader))
         case 10: self = .pool(try PoolReport(from: &reader))
+        case 11: self = .handedOver(run: try reader.integer(), at: try reader.integer())
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()

@@ -86,7 +86,9 @@ extension LauncherEvent {
     /// The run that it is about.
     var run: UInt64? {
         switch self {
-        case .started(let run, _, _), .failed(let run, _), .finished(let run, _), .sampled(let run, _): run
+        case .started(let run, _, _), .handedOver(let run, _), .failed(let run, _), .finished(let run, _),
+            .sampled(let run, _):
+            run
         case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool: nil
         }
     }

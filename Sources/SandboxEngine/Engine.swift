@@ -339,6 +339,7 @@ package final class Engine {
         if let run = event.run, verifier.handle(event, run: run) { return }
         switch event {
         case .started(let number, let at, let stamps): runs[number]?.started(at: at, stamps)
+        case .handedOver(let number, let at): runs[number]?.handle(.handedOver(at: at))
         case .failed(let number, let failure): runs[number]?.handle(.launchFailed(failure))
         case .finished(let number, let report): runs[number]?.handle(.exited(report))
         case .sampled(let number, let usage): runs[number]?.handle(.sampled(usage))

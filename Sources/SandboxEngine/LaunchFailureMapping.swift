@@ -47,6 +47,9 @@ extension ServiceError {
                 .workspaceDenied,
                 "workspace \(workspace) cannot have the size that is promised: it is \(failure.subject.shown)\(failure.reason). Give the directory a project (chattr +P -p NUMBER) with hard limits (setquota -P) on a file system mounted with prjquota, or ask for no workspace directory: one in memory has the size"
             )
+        case (.slots, 0):
+            self = ServiceError(
+                .overloaded, failure.subject.shown, category: .temporary, retryAfterMilliseconds: 100)
         case (.cgroup, 0):
             // The launcher's own words: a rate that this host cannot enforce.
             self = error(.hostUnsupported, failure.subject.shown)

@@ -289,6 +289,8 @@ package final class PolicyVerifier {
             }
         case .unproven, .unverified:
             metadata["reason"] = "\(verdict.reason ?? "")"
+            // Given up because the service ends: nothing was found, and nobody waits for it.
+            guard !isStopped else { return log.debug("policy not verified", metadata: metadata) }
             log.error("policy not verified: its probe could not be run", metadata: metadata)
         }
     }

@@ -89,7 +89,8 @@ final class ProbeRun {
                 terminal: false)
             let error = ServiceError(failure, request: request)
             end(.notRun(error.message, stage: error.stage))
-        case .started, .sampled, .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool: break
+        case .started, .handedOver, .sampled, .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool:
+            break
         }
     }
 

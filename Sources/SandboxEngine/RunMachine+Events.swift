@@ -15,6 +15,8 @@ extension RunMachine {
 
     package enum Event: Sendable, Equatable {
         case started(at: UInt64)
+        /// Its pid 1 has the command, and has had no CPU time to say that it executes.
+        case handedOver(at: UInt64)
         /// The launcher could not start it; nothing of it is left.
         case launchFailed(LaunchFailure)
         /// Its policy is not served after all; the launcher has not been asked.

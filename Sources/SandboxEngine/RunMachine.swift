@@ -30,6 +30,8 @@ package struct RunMachine: Sendable {
     private let advice: LimitAdvice
     private var state = State.starting
     private var lastOutput: UInt64 = 0
+    /// Of a run that is starting and whose time counts.
+    private var handedOverAt: UInt64?
     private var clientLeft = false
     private var wasAsked = false
     /// A sample has been asked for and has not come.
@@ -97,6 +99,12 @@ package struct RunMachine: Sendable {
     private mutating func whileStarting(_ event: Event, now: UInt64) -> [Action] {
         switch event {
         case .started(let at): return begin(at: at)
+        case .handedOver(let at):
+            handedOverAt = at
+            return firstTimers(startedAt: at)
+        case .timer where handedOverAt != nil:
+            // Whatever it is at, it is at it with its own CPU time. When it did begin may still come.
+            return begin(at: handedOverAt ?? now) + handle(event, now: now)
         case .launchFailed(let failure): return finish(.notStarted(failure))
         case .refused(let error): return finish(.refused(error))
         case .exited(let report):
@@ -153,7 +161,7 @@ package struct RunMachine: Sendable {
             return stop(Decision(reason: .clientGone, at: now))
         case .launchFailed(let failure): return finish(.notStarted(failure))
         case .launcherGone: return lose()
-        case .refused, .drained, .timer(.launcher), .timer(.grace): return []
+        case .refused, .drained, .timer(.launcher), .timer(.grace), .handedOver: return []
         }
     }
 
@@ -175,7 +183,7 @@ package struct RunMachine: Sendable {
         case .timer(.usage): return usageTimer(now: now)
         case .sampleWanted: return sample()
         case .sampled(let usage): return publish(usage)
-        case .started, .refused, .output, .drained, .timer: return []
+        case .started, .handedOver, .refused, .output, .drained, .timer: return []
         }
     }
 
@@ -194,7 +202,7 @@ package struct RunMachine: Sendable {
             return now < patientUntil ? [] : finish(.ended(Outcome(decision, advice), nil))
         case .sampleWanted: return sample()
         case .sampled(let usage): return publish(usage)
-        case .started, .output, .outputOverflow, .drained, .timer, .cancel: return []
+        case .started, .handedOver, .output, .outputOverflow, .drained, .timer, .cancel: return []
         }
     }
 
@@ -215,7 +223,7 @@ package struct RunMachine: Sendable {
         case .clientGone:
             clientLeft = true
             return drain(report, decision: decision)
-        case .started, .launchFailed, .refused, .exited, .output, .timer, .sampleWanted, .sampled,
+        case .started, .handedOver, .launchFailed, .refused, .exited, .output, .timer, .sampleWanted, .sampled,
             .launcherGone:
             return []
         }

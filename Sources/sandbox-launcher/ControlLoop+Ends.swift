@@ -25,8 +25,28 @@ extension ControlLoop {
         }
     }
 
-    private func tellStart(of sandbox: Sandbox, _ at: UInt64) {
+    private mutating func tellStart(of sandbox: Sandbox, _ at: UInt64) {
+        unheard[sandbox.run] = nil
         send(.started(run: sandbox.run, at: at, stamps: sandbox.stamps))
+    }
+
+    /// Tells of runs that their time counts, though nothing is heard of them: the pid 1 of a tree that has used up its share of CPU
+    /// time waits for the next one, for seconds, and the tree's deadlines must not. Returns in how many nanoseconds the next one
+    /// is due.
+    mutating func tellUnheard() -> UInt64? {
+        guard !unheard.isEmpty else { return nil }
+        let now = monotonicNanoseconds()
+        var next: UInt64?
+        for (run, dueAt) in unheard {
+            guard dueAt <= now else {
+                next = min(next ?? .max, dueAt - now)
+                continue
+            }
+            unheard[run] = nil
+            guard let sandbox = sandboxes[run], !sandbox.isEnding, sandbox.failure == nil else { continue }
+            send(.handedOver(run: run, at: sandbox.stamps.handedOverAt))
+        }
+        return next
     }
 
     mutating func hearAudit() {
@@ -103,6 +123,7 @@ extension ControlLoop {
     /// is freed page by page.
     mutating func tell(_ sandbox: Sandbox) {
         guard !sandbox.isTold else { return }
+        unheard[sandbox.run] = nil
         guard sandbox.failure == nil, dying < Self.maximumDying else {
             leaving[sandbox.run] = 0
             return
@@ -146,6 +167,7 @@ extension ControlLoop {
         readiness.forget(sandbox.prepared.socket.number)
         if sandbox.prepared.group.memoryEvents >= 0 { readiness.forget(sandbox.prepared.group.memoryEvents) }
         sandboxes[sandbox.run] = nil
+        unheard[sandbox.run] = nil
         leaving[sandbox.run] = nil
         settling[sandbox.run] = nil
         if sandbox.isTold {

@@ -55,7 +55,7 @@ extension ControlLoop {
     /// waits, when sandboxd sends that. What fails here fails again, and is told, when the request comes.
     mutating func prepareOne(of name: String) {
         guard sealed, preparer == nil, let policy = policies[name], !pool.hasWaiting(name),
-            sandboxes.count + waiting.count < Self.maximumSandboxes, let slot = host.slots.take()
+            sandboxes.count + waiting.count < maximumSandboxes, let slot = host.slots.take()
         else { return }
         do throws(LaunchFailure) {
             try cover(policy)

@@ -36,7 +36,7 @@ extension ControlLoop {
                     queue.append(entry)
                     continue
                 }
-                try begin(sandbox)
+                try begin(sandbox, signals: entry.signals)
             } catch {
                 send(.failed(run: entry.start.request.run, failure: error))
             }
@@ -68,8 +68,12 @@ extension ControlLoop {
     mutating func checkQueue() -> UInt64? {
         guard queue.count > 0 else { return nil }
         if isPreparerStuck { makeQueue() }
-        // Whatever keeps a policy's sandboxes from being made ahead: nobody waits for ever.
-        while let entry = queue.next(before: monotonicNanoseconds() - Self.longestWait) { makeNow(entry) }
+        // Whatever keeps a policy's sandboxes from being made ahead: nobody waits for ever. One at a time: between two of them
+        // are others' kills and ends.
+        if let entry = queue.next(before: monotonicNanoseconds() - Self.longestWait) {
+            makeNow(entry)
+            if queue.hasOne(before: monotonicNanoseconds() - Self.longestWait) { return 0 }
+        }
         return queue.count > 0 ? Self.preparerPatience : nil
     }
 
@@ -86,30 +90,39 @@ extension ControlLoop {
         pool.demand = queue.demand
         do throws(LaunchFailure) {
             try cover(entry.start.policy)
-            try begin(try make(entry.start))
+            try begin(try make(entry.start), signals: entry.signals)
         } catch {
             send(.failed(run: entry.start.request.run, failure: error))
         }
     }
 
-    private mutating func begin(_ sandbox: Sandbox) throws(LaunchFailure) {
+    /// - Parameter signals: that came for it meanwhile.
+    private mutating func begin(_ sandbox: Sandbox, signals: [Int32] = []) throws(LaunchFailure) {
         sandboxes[sandbox.run] = sandbox
+        unheard[sandbox.run] = sandbox.stamps.handedOverAt + Self.unheardPatience
         do throws(SystemError) {
             try watch(sandbox)
         } catch {
+            unheard[sandbox.run] = nil
             sandboxes[sandbox.run] = nil
             sandbox.prepared.process.killAndReap()
             release(sandbox.prepared)
             throw LaunchFailure(.descriptors, error)
         }
+        for signal in signals { sandbox.forward(signal) }
     }
 
     private mutating func check(
         _ request: LaunchRequest, _ descriptors: [Int32], _ receivedAt: UInt64
     ) throws(LaunchFailure) -> RunStart {
         guard sealed, request.run < 1 << 60, sandboxes[request.run] == nil, !queue.holds(request.run),
-            descriptors.count == 3, sandboxes.count + queue.count < Self.maximumSandboxes
+            descriptors.count == 3
         else { throw LaunchFailure(.refused, errno: EPERM, "this run can not be started") }
+        guard sandboxes.count + queue.count + waiting.count < maximumSandboxes || request.probe else {
+            throw LaunchFailure(
+                .slots,
+                "\(maximumSandboxes) sandboxes are alive; for more sandboxd needs a higher limit on descriptors")
+        }
         guard let prepared = policies[request.policy] else {
             throw LaunchFailure(.refused, errno: ENOENT, "no policy \(request.policy)")
         }

@@ -24,6 +24,9 @@ struct ControlLoop: ~Copyable {
     var settling: [UInt64: UInt64] = [:]
     /// Runs that sandboxd knows the end of and that are not buried yet.
     var dying = 0
+    /// Runs whose pid 1 has the command and has said nothing yet, and until when that is nothing to tell
+    /// (CLOCK_MONOTONIC, nanoseconds).
+    var unheard: [UInt64: UInt64] = [:]
     /// Runs whose pid 1 waits to be let go, and when that is to be (CLOCK_MONOTONIC, nanoseconds).
     var leaving: [UInt64: UInt64] = [:]
     /// When groups whose peaks the kernel does not keep are looked at again.
@@ -52,7 +55,11 @@ struct ControlLoop: ~Copyable {
 
     static let maximumPolicies = PoolReport.maximumPolicies
     static let maximumWarm: UInt32 = 1024
-    static let maximumSandboxes = 4096
+    static let mostSandboxes = 4096
+    /// What a sandbox takes of them here: its sockets, its pidfd, and the files of its group.
+    static let descriptorsOfSandbox = 16
+    /// As many as this process has descriptors for, beside what it holds anyway.
+    let maximumSandboxes: Int
     /// So many may die behind their answers; of more, the end is told when they are gone. What dies holds its memory and
     /// takes its CPU time as long as it is there.
     static let maximumDying = 32
@@ -61,6 +68,9 @@ struct ControlLoop: ~Copyable {
     /// How long a pid 1 waits after an answer: while the answer goes its way, and mostly the next request comes, the kernel
     /// need not take namespaces apart (with RCU grace periods on all cores: 200 us of an answer, measured).
     static let leavingDelay: UInt64 = 2_000_000
+
+    /// A pid 1 tells a start within 5 ms of it, as soon as it has CPU time.
+    static let unheardPatience: UInt64 = 10_000_000
 
     /// A preparer that says nothing for so long while it owes something is not waited for: 5 times what it may take.
     static let preparerPatience: UInt64 = 100_000_000
@@ -87,6 +97,8 @@ struct ControlLoop: ~Copyable {
     init(control: Int32, host: Host) throws(LaunchFailure) {
         self.control = control
         self.host = host
+        maximumSandboxes = min(
+            Self.mostSandboxes, max(1, (DescriptorLimit.current - 512) / Self.descriptorsOfSandbox))
         workspaces = WorkspaceOpener(host: host)
         readiness = try at(.descriptors) { () throws(SystemError) in
             let readiness = try ReadinessSet()
@@ -98,7 +110,7 @@ struct ControlLoop: ~Copyable {
     /// Returns never: it ends with sandboxd.
     mutating func run() throws(LaunchFailure) -> Never {
         while true {
-            let wait = [fillPool(), letGo(), checkQueue(), retryRemains()].compactMap(\.self).min()
+            let wait = [fillPool(), letGo(), tellUnheard(), checkQueue(), retryRemains()].compactMap(\.self).min()
             for token in try at(
                 .descriptors, { () throws(SystemError) in try readiness.wait(milliseconds: patience(wait)) })
             {
@@ -179,7 +191,8 @@ struct ControlLoop: ~Copyable {
         case .launch(let request): launch(request, descriptors, receivedAt: receivedAt)
         case .prepare(let policy): prepareOne(of: policy)
         case .signal(let run, let signal):
-            if (1..<32).contains(signal) { sandboxes[run]?.forward(signal) }
+            guard (1..<32).contains(signal) else { return }
+            if let sandbox = sandboxes[run] { sandbox.forward(signal) } else { queue.note(signal, for: run) }
         case .stop(let run):
             sandboxes[run]?.stop()
             endWaiting(run)

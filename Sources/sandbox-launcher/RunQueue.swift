@@ -10,6 +10,12 @@ struct RunQueue {
         let start: RunStart
         /// CLOCK_MONOTONIC, nanoseconds.
         let since = monotonicNanoseconds()
+        /// From 1 to 31, for its command when it has one; each once, as of pending ones (signal(7)).
+        private(set) var signals: [Int32] = []
+
+        func note(_ signal: Int32) {
+            if !signals.contains(signal) { signals.append(signal) }
+        }
 
         /// - Parameter start: its descriptors stay the caller's.
         init(_ start: RunStart) throws(SystemError) {
@@ -44,6 +50,13 @@ struct RunQueue {
         }
         return demand
     }
+
+    /// A signal for a run that is here.
+    func note(_ signal: Int32, for run: UInt64) {
+        entries.first { $0.start.request.run == run }?.note(signal)
+    }
+
+    func hasOne(before time: UInt64) -> Bool { entries.first.map { $0.since < time } ?? false }
 
     func holds(_ run: UInt64) -> Bool { entries.contains { $0.start.request.run == run } }
 

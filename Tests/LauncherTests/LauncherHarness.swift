@@ -76,7 +76,16 @@ final class LauncherHarness {
         try MessageSocket.send(bytes, descriptors: descriptors, over: control.number)
     }
 
+    /// Its next word, but for that a run's time counts: a start that is late on a busy host is no test's business.
     func next() throws -> LauncherEvent {
+        while true {
+            let event = try nextOfAll()
+            if case .handedOver = event { continue }
+            return event
+        }
+    }
+
+    func nextOfAll() throws -> LauncherEvent {
         guard let message = try MessageSocket.receive(from: control.number, maximum: LauncherEvent.maximumBytes) else {
             throw HarnessError.unexpected("the launcher has ended")
         }

@@ -214,6 +214,40 @@ private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
         #expect(running.handle(.timer(.launcher), now: deadline).isEmpty)
     }
 
+    @Test func aRunWhosePidOneIsSilentHasItsTimeAllTheSame() throws {
+        let limits = Limits(wallMilliseconds: 1000, graceMilliseconds: 0)
+        let wall = start + 1000 * millisecond
+        var silent = RunMachine(limits: limits, cpuMillicores: 5)
+        _ = silent.begin(now: start)
+        #expect(silent.handle(.handedOver(at: start), now: start + 10 * millisecond) == [.arm(.wall, at: wall)])
+        #expect(silent.isStarting)
+        let actions = silent.handle(.timer(.wall), now: wall)
+        #expect(actions.first == .announce && actions.contains(.kill))
+        guard
+            case .deliver(.ended(let outcome, _))? =
+                (silent.handle(.exited(report(.killed)), now: wall)
+                + silent.handle(.drained, now: wall)).last
+        else { throw Unexpected() }
+        #expect(outcome.reason == .wallTimeout && outcome.observed == 1000)
+
+        // What is heard later counts: that it began later, or never.
+        var late = RunMachine(limits: limits, cpuMillicores: 5)
+        _ = late.handle(.handedOver(at: start), now: start)
+        let began = start + 300 * millisecond
+        #expect(late.handle(.started(at: began), now: began) == [.announce, .arm(.wall, at: wall + 300 * millisecond)])
+        var never = RunMachine(limits: limits, cpuMillicores: 5)
+        _ = never.handle(.handedOver(at: start), now: start)
+        let failure = LaunchFailure(.commandExecute, errno: 2)
+        #expect(never.handle(.launchFailed(failure), now: began) == [.deliver(.notStarted(failure))])
+        // Nobody has to be silent for ever: it may be at something that has no limit.
+        var patient = RunMachine(limits: Limits(), cpuMillicores: 5)
+        _ = patient.begin(now: start)
+        _ = patient.handle(.handedOver(at: start), now: start)
+        #expect(patient.handle(.timer(.launcher), now: start + RunMachine.launcherPatience) == [.announce])
+    }
+
+    private struct Unexpected: Error {}
+
     @Test func launchFailureAfterCancelIsCancelled() {
         let result = outcome([(.cancel(now: false), 0), (.launchFailed(LaunchFailure(.clone, errno: 11)), 1)])
         #expect(result?.reason == .cancelled)

@@ -180,6 +180,17 @@ import Testing
         #expect(killed)
     }
 
+    @Test func `a service that ends while a probe runs accuses no policy`() throws {
+        let records = LogRecords()
+        let fixture = try ServerFixture(records: records)
+        fixture.launcher.set(.hangs, for: "default")
+        try fixture.beginAhead(with: "default")
+        try fixture.group.next().submit { [parts = fixture.parts] in parts.value.engine.drain() }.wait()
+        let given = fixture.eventually { records.all.contains { $0.contains("sandboxd is stopping") } }
+        #expect(given)
+        #expect(!records.all.contains { $0.hasPrefix("error") || $0.hasPrefix("critical") }, "\(records.all)")
+    }
+
     @Test func `what waits can be cancelled, killed and left, and others go on waiting`() throws {
         var limits = EngineLimits()
         limits.probeNanoseconds = 1_500_000_000
