@@ -24,7 +24,7 @@ struct Compare: AsyncParsableCommand {
     @Option(help: "exec, cli: how often each is measured.") var runs = 300
     @Option(help: "exec, cli: microseconds between two measurements.") var pause: UInt32 = 1000
     @Option(help: "throughput: seconds of load for each.") var seconds = 60
-    @Option(help: "throughput: seconds until it is another's turn.") var slice = 5
+    @Option(help: "throughput: seconds until it is another's turn (default: 5, or all).") var slice: Int?
     @Option(help: "throughput: how many at once (default: two for each core).") var inFlight: Int?
     @Option(help: "stream, stdin: MiB at a time; the policy's limit on output holds.") var streamMib = 48
     @Option(help: "stream, stdin: how often.") var streamRuns = 15
@@ -44,7 +44,7 @@ struct Compare: AsyncParsableCommand {
         try check("runs", runs, 10...1_000_000)
         try check("pause", Int(pause), 0...1_000_000)
         try check("seconds", seconds, 1...86_400)
-        try check("slice", slice, 1...seconds)
+        if let slice { try check("slice", slice, 1...seconds) }
         if let inFlight { try check("in-flight", inFlight, 1...4000) }
         try check("stream-mib", streamMib, 1...65_536)
         try check("stream-runs", streamRuns, 1...10_000)
@@ -67,23 +67,39 @@ struct Compare: AsyncParsableCommand {
         var report = try await measure(only.parts, context)
         if smoke { try await remeasureAbsurd(&report, context) }
         print(try report.text(json: json))
-        guard smoke, !report.absurd.isEmpty else { return }
-        progress("more than three times off, twice: \(report.absurd.map(\.key).joined(separator: ", "))")
-        throw ExitCode.failure
+        if smoke { try judge(report) }
+        guard report.failures.isEmpty else { throw ExitCode.failure }
+    }
+
+    private func judge(_ report: CompareReport) throws {
+        guard report.absurd.isEmpty else {
+            progress("more than three times off, twice: \(report.absurd.map(\.key).joined(separator: ", "))")
+            throw ExitCode.failure
+        }
+        progress(
+            "smoke: passed, no ratio is three times off; what is not met above is met, or not, by a full run on a quiet host"
+        )
     }
 
     private func measure(_ parts: [ComparePart], _ context: CompareContext) async throws -> CompareReport {
         var report = CompareReport()
         for part in parts {
             progress(part.rawValue)
-            report.replace(with: try await part.measure(context))
+            do {
+                report.replace(with: try await part.measure(context))
+            } catch {
+                // What the others have found is not thrown away for it.
+                report.failures.append("\(part.rawValue): \(error)")
+            }
         }
         return report
     }
 
     /// Another program may have had the machine: who fails gets a second chance.
     private func remeasureAbsurd(_ report: inout CompareReport, _ context: CompareContext) async throws {
-        let parts = Set(report.absurd.compactMap(ComparePart.init(of:)))
+        report.failures = []
+        let failed = ComparePart.allCases.filter { part in !report.figures.contains { ComparePart(of: $0) == part } }
+        let parts = Set(report.absurd.compactMap(ComparePart.init(of:)) + failed.filter(only.parts.contains))
         report.replace(with: try await measure(ComparePart.allCases.filter(parts.contains), context))
     }
 
@@ -91,7 +107,7 @@ struct Compare: AsyncParsableCommand {
         let inFlight = inFlight ?? 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))
         guard smoke else {
             return CompareSizes(
-                runs: runs, pause: pause, seconds: seconds, slice: slice, inFlight: inFlight,
+                runs: runs, pause: pause, seconds: seconds, slice: slice ?? min(5, seconds), inFlight: inFlight,
                 streamBytes: streamMib << 20, streamRuns: streamRuns, echoes: echoes, idleSeconds: idleSeconds,
                 alive: alive)
         }

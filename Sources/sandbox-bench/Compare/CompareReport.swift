@@ -22,6 +22,10 @@ struct CompareReport: Sendable {
     var tables: [Table] = []
     /// What could not be measured here, and why.
     var missing: [String] = []
+    /// Parts that came to nothing, and why.
+    var failures: [String] = []
+    /// What others had to do here when the measuring began.
+    private let load = Host.load
 
     /// What is there already is replaced where it stands.
     mutating func replace(with other: CompareReport) {
@@ -40,6 +44,7 @@ struct CompareReport: Sendable {
             }
         }
         missing += other.missing.filter { !missing.contains($0) }
+        failures += other.failures
     }
 
     /// More than three times off, which no noise explains.
@@ -47,7 +52,7 @@ struct CompareReport: Sendable {
 
     func text(json: Bool) throws -> String { json ? try self.json : markdown }
 
-    /// One object: a key for each figure, `rows`, `missing`, `host` and `date`.
+    /// One object: a key for each figure, `rows`, `missing`, `host`, `load_before` and `date`.
     private var json: String {
         get throws {
             let encoder = JSONEncoder()
@@ -64,9 +69,15 @@ struct CompareReport: Sendable {
                 figure.key, figure.kind.unit.shown(figure.value), figure.kind.shownTarget, met,
             ])
         }
-        var parts = ["\(Host.date), \(Host.description)", table.text]
-        parts += tables.map(Self.markdown)
+        var parts = ["\(Host.date), \(Host.description), load \(Shown.decimals(load, 1)) before"]
+        if load > Double(Host.cores) / 2 {
+            parts.append("Other programs were at work here: a value that is not met may be theirs.")
+        }
+        if !figures.isEmpty { parts.append(table.text) }
+        parts += tables.filter { !$0.rows.isEmpty }.map(Self.markdown)
+        let missing = failures + missing
         if !missing.isEmpty { parts.append("Not measured:\n" + missing.map { "- \($0)" }.joined(separator: "\n")) }
+        guard !figures.isEmpty else { return parts.joined(separator: "\n\n") }
         let legend = figures.map { "- `\($0.key)`: \($0.kind.meaning)" }.joined(separator: "\n")
         parts.append("What they mean:\n\(legend)")
         return parts.joined(separator: "\n\n")
@@ -130,7 +141,8 @@ extension CompareReport: Encodable {
             }
         }
         try values.encode(rows, forKey: Key(stringValue: "rows"))
-        try values.encode(missing, forKey: Key(stringValue: "missing"))
+        try values.encode(failures + missing, forKey: Key(stringValue: "missing"))
+        try values.encode(load, forKey: Key(stringValue: "load_before"))
         try values.encode(Host.description, forKey: Key(stringValue: "host"))
         try values.encode(Host.date, forKey: Key(stringValue: "date"))
     }
@@ -140,7 +152,15 @@ extension CompareReport: Encodable {
 private enum Host {
     static var description: String {
         let release = (try? wholeFile("/proc/sys/kernel/osrelease"))?.split(separator: "\n").first ?? "unknown"
-        return "Linux \(release), \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) cores"
+        return "Linux \(release), \(cores) cores"
+    }
+
+    static var cores: Int { sysconf(Int32(_SC_NPROCESSORS_ONLN)) }
+
+    /// Of the last minute, getloadavg(3).
+    static var load: Double {
+        var load = 0.0
+        return getloadavg(&load, 1) == 1 ? load : 0
     }
 
     static var date: String {

@@ -39,7 +39,9 @@ struct ExecPart {
             let before = monotonicNanoseconds()
             let output = try await client.run(request)
             let throughClient = monotonicNanoseconds() - before
-            guard output.isSuccess else { throw ValidationError("/bin/true ended as \(output.result.outcome)") }
+            guard output.isSuccess else {
+                throw ValidationError("/bin/true did not end well: \(output.result.outcome.message)")
+            }
             guard index >= Self.warmUp else { continue }
             samples.spawned.append(spawned)
             samples.plain.append(ours)

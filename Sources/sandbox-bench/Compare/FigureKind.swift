@@ -13,9 +13,10 @@ struct FigureKind: Sendable {
 
     static let execP50 = FigureKind(
         "exec.p50_ratio", .ratio, .atMost(1.5),
-        "p50 of /bin/true in a fresh sandbox, request to result over an open connection, by posix_spawn and wait's p50")
+        "p50 of /bin/true in a fresh sandbox, request to result over an open connection of a plain client (two blocking calls), "
+            + "divided by posix_spawn and wait's p50")
     static let execP99 = FigureKind(
-        "exec.p99_ratio", .ratio, .atMost(4), "p99 of the same, by posix_spawn's p50")
+        "exec.p99_ratio", .ratio, .atMost(4), "p99 of what exec.p50_ratio is of, divided by posix_spawn's p50")
     static let execClientP50 = FigureKind(
         "exec.client_p50_ratio", .ratio, nil, "exec.p50_ratio through SandboxClient, with its threads and tasks")
     static let execClientP99 = FigureKind(
@@ -29,30 +30,36 @@ struct FigureKind: Sendable {
 
     static let cliBubblewrap = FigureKind(
         "cli.p50_vs_bubblewrap", .ratio, .atMost(1),
-        "p50 of `sandboxctl exec -- /bin/true` through the service, as a whole process, by bubblewrap's")
-    static let cliP50 = FigureKind("cli.p50_ms", .milliseconds, nil, "p50 of the same in milliseconds")
+        "p50 of `sandboxctl exec -- /bin/true` through the service, as a whole process, divided by bubblewrap's")
+    static let cliP50 = FigureKind(
+        "cli.p50_ms", .milliseconds, nil,
+        "p50 of `sandboxctl exec -- /bin/true` through the service, as a whole process")
     static let cliStandalone = FigureKind(
         "cli.standalone_p50_ms", .milliseconds, .atMost(30),
         "p50 of `sandboxctl exec --standalone -- /bin/true`: a daemon and a launcher are started and ended for it")
 
     static let throughputBubblewrap = FigureKind(
         "throughput.vs_bubblewrap", .ratio, .atLeast(2.5),
-        "sandboxes per second with all cores busy, by bubblewrap's in the slice of time after it, as many at once: the p50"
+        "sandboxes per second with all cores busy, divided by bubblewrap's in the slice of time after it, as many at once: the "
+            + "p50; 2 is the floor"
     )
     static let throughputSpawn = FigureKind(
-        "throughput.vs_posix_spawn", .ratio, nil, "the same by posix_spawn's")
+        "throughput.vs_posix_spawn", .ratio, nil,
+        "sandboxes per second, divided by posix_spawn and wait's, as many at once")
     static let throughputRate = FigureKind(
         "throughput.per_second", .perSecond, nil, "sandboxes per second, /bin/true, closed loop")
     static let throughputTail = FigureKind(
-        "throughput.p99_over_p50", .ratio, .atMost(10), "p99 of the latency under this load, by its p50")
+        "throughput.p99_over_p50", .ratio, .atMost(10), "p99 of the latency under this load, divided by its p50")
     static let throughputCreep = FigureKind(
         "throughput.last_vs_first", .ratio, .within(0.9, 1.111),
-        "the rate of the last ten seconds of load by that of the first ten: less than 1 is creeping")
+        "the rate of the last ten seconds of load (of less, if it is shorter) divided by that of the first ten: less than 1 is creeping"
+    )
     static let throughputMachine = FigureKind(
         "throughput.bubblewrap_last_vs_first", .ratio, nil,
-        "the same of bubblewrap: far from 1 it was the machine that changed, and the figure above says nothing")
+        "what throughput.last_vs_first is, of bubblewrap: far from 1 it was the machine that changed, and that figure says nothing"
+    )
     static let throughputFailures = FigureKind(
-        "throughput.failures", .count, .atMost(0), "runs of them that did not end with status 0")
+        "throughput.failures", .count, .atMost(0), "runs under load that did not end with status 0")
 
     static let stream = FigureKind(
         "stream.vs_pipe", .ratio, .atLeast(0.7),

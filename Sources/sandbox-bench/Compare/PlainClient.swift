@@ -81,7 +81,7 @@ final class PlainClient {
         switch message {
         case .result(_, let result):
             guard result.outcome.reason == .exited, result.outcome.code == 0 else {
-                throw ValidationError("a run ended as \(result.outcome)")
+                throw ValidationError("a run did not end well: \(result.outcome.message)")
             }
         case .error(_, let error): throw error
         default: throw ValidationError("\(message) is no end of a run")
