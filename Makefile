@@ -40,7 +40,9 @@ help:
 	@echo "make run     build the release programs and run the demonstration (needs root: uses sudo if you are not)"
 	@echo "make test    build and run the whole test suite; tests that need root are skipped without it"
 	@echo "make vm-test test on cgroup v2 and Linux 6.1, in a virtual machine (needs root; VM_FILTER='ExecTests' chooses)"
+	@echo "make build   build the release programs into $(PRODUCTS)"
 	@echo "make bench   measure beside posix_spawn, pipes and other sandboxes for seven minutes (needs root)"
+	@echo "make bench-smoke  the same in a minute: fails only where a ratio is three times off, twice"
 	@echo "make fuzz    fuzz the decoders for FUZZ_SECONDS=20 each"
 	@echo "make lint    check the formatting; make format mends it"
 
@@ -118,7 +120,7 @@ bench bench-smoke: MORE_PACKAGES := bubblewrap
 bench: build
 	@$(SUDO) $(PRODUCTS)/sandbox-bench $(BENCH_OPTIONS)
 
-# Under a minute, and fails only where a ratio is three times off twice: never by a time.
+# About a minute after the build, and fails only where a ratio is three times off twice: never by a time.
 bench-smoke: build
 	@$(SUDO) $(PRODUCTS)/sandbox-bench --smoke $(BENCH_OPTIONS)
 

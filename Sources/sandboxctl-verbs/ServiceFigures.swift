@@ -11,7 +11,12 @@ enum ServiceFigures {
         var rows = [["runs", "\(stats.runs)", ""]]
         if let dying = stats.dying { rows.append(["dying", "\(dying)", "ended and told, not yet gone"]) }
         guard let warm = stats.warm else { return rows }
-        guard warm.capacity > 0 else { return rows + [["warm", "0", "no sandbox is made ahead"]] }
+        guard warm.capacity > 0 else {
+            // Some were: who made them has ended, and the launcher's log says so.
+            let isLost = warm.hits > 0 || !warm.waiting.isEmpty
+            let remedy = isLost ? " any more: what made them has ended, restart sandboxd" : ""
+            return rows + [["warm", "0", "no sandbox is made ahead\(remedy)"]]
+        }
         let waiting = warm.waiting.sorted { $0.key < $1.key }
         rows.append(["warm", "\(sum(waiting.map(\.value)))", "of \(warm.capacity) at most"])
         rows += waiting.map { ["  \($0.key.cleaned(atMost: 64))", "\($0.value)", ""] }

@@ -3,6 +3,29 @@ import SandboxClient
 import SandboxTestSupport
 import Testing
 
+/// Runs that wait for a sandbox to be made: more at once than are ready.
+@Suite(.needs(.root), .needs(.cgroup), .serialized)
+struct WaitingSignalTests {
+    @Test func `a signal for a run that waits for its sandbox is kept for its command`() async throws {
+        let service = try ServiceFixture(options: ["--warm", "1"])
+        let client = try await service.client()
+        // Its policy is proven and in use.
+        _ = try await client.run("true")
+        let ends = try await withThrowingTaskGroup(of: Outcome.self) { group -> [Outcome] in
+            for _ in 1...12 {
+                group.addTask {
+                    let run = try await client.start(RunRequest(argv: ["sleep", "5"]))
+                    try await run.signal(SIGTERM)
+                    for try await case .result(let result) in run.events { return result.outcome }
+                    throw FixtureError.text("no result")
+                }
+            }
+            return try await group.reduce(into: [Outcome]()) { $0.append($1) }
+        }
+        #expect(ends.allSatisfy { $0.reason == .signaled && $0.signal == SIGTERM }, "\(ends)")
+    }
+}
+
 /// The time between SIGTERM and the kill: who gets it, what can be done in it, and what it changes of the outcome (nothing).
 @Suite(.needs(.root), .needs(.cgroup), .serialized, .timeLimit(.minutes(3)))
 struct GraceTests {

@@ -55,6 +55,28 @@ struct WarmFaultTests {
         #expect(try children(harness, "sandbox-launch").isEmpty)
     }
 
+    @Test func `more sandboxes than there are descriptors for are refused, and nothing else suffers`() throws {
+        // 512 for itself, and 16 for each.
+        let harness = try LauncherHarness.ready(prefix: ["/bin/sh", "-c", "ulimit -n 550; exec \"$0\""])
+        let first = try harness.begin(["sh", "-c", "echo up; exec sleep 60"])
+        try first.wait(for: "up\n")
+        let second = try harness.begin(["sh", "-c", "echo up; exec sleep 60"])
+        try second.wait(for: "up\n")
+        for _ in 1...3 {
+            let refused = try harness.run(["true"])
+            #expect(refused.failure?.stage == .slots && refused.failure?.errno == 0, "\(refused)")
+            #expect(refused.failure?.subject.contains("2 sandboxes are alive") == true, "\(refused)")
+        }
+        try harness.send(.kill(run: first.run))
+        while true { if case .finished(first.run, _) = try harness.next() { break } }
+        var isServed = false
+        for _ in 0..<1000 where !isServed {
+            isServed = try harness.run(["true"]).report?.ending == .exited(0)
+            usleep(2000)
+        }
+        #expect(isServed)
+    }
+
     @Test func `a stopped preparer holds nobody up`() throws {
         let harness = try ready(warm: 1)
         let preparer = try #require(try children(harness, "sandbox-launch").first)

@@ -25,6 +25,8 @@ import Testing
         #expect(ServiceFigures.text(ServiceStats(runs: 0)) == "WHAT  NOW\nruns    0\n")
         let cold = ServiceFigures.text(ServiceStats(runs: 0, warm: WarmStats(), dying: 1))
         #expect(cold.contains("warm     0  no sandbox is made ahead\n") && !cold.contains("hits"))
+        let lost = ServiceFigures.text(ServiceStats(runs: 0, warm: WarmStats(hits: 3), dying: 0))
+        #expect(lost.contains("any more: what made them has ended, restart sandboxd\n"))
         // Nothing has been counted yet.
         let idle = ServiceFigures.text(ServiceStats(runs: 0, warm: WarmStats(capacity: 1)))
         #expect(idle.hasSuffix("hits         0\nmisses       0\n"))
