@@ -130,3 +130,53 @@ struct EndingTests {
         #expect(report.usage.processesPeak ?? 0 > 10_000)
     }
 }
+
+/// What is told of runs whose pid 1 gets no CPU time to speak.
+@Suite(.needs(.root), .needs(.cgroup), .serialized)
+struct SilentStartTests {
+    @Test func `that a run has its command is told when its start is not`() throws {
+        let harness = try LauncherHarness.ready()
+        var limits = LaunchLimits.testing
+        limits.cpuMillicores = 5
+        var told = 0
+        for _ in 1...5 {
+            let before = monotonicNanoseconds()
+            let run = try harness.send(["sh", "-c", "while :; do :; done"], limits: limits)
+            usleep(60_000)
+            try harness.send(.kill(run: run))
+            var hasEnded = false
+            while !hasEnded {
+                switch try harness.nextOfAll() {
+                case .handedOver(run, let at):
+                    told += 1
+                    #expect(at >= before && at < monotonicNanoseconds())
+                case .finished(run, _): hasEnded = true
+                case .started(run, _, _): continue
+                case let event: throw HarnessError.unexpected("\(event)")
+                }
+            }
+        }
+        #expect(told > 0)
+        // Of who has told its own start nothing is said; a busy host may be late with it.
+        let run = try harness.send(["sleep", "0.1"], limits: .testing)
+        var event = try harness.nextOfAll()
+        if case .handedOver(run, _) = event { event = try harness.nextOfAll() }
+        guard case .started(run, _, _) = event, case .finished(run, _) = try harness.nextOfAll() else {
+            throw HarnessError.unexpected("not a start and an end")
+        }
+    }
+}
+
+extension LauncherHarness {
+    /// Asks for a run whose output is nobody's, and returns its number.
+    fileprivate func send(_ argv: [String], limits: LaunchLimits) throws -> UInt64 {
+        let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
+        let run = nextRun
+        nextRun += 1
+        let request = LaunchRequest(
+            run: run, policy: "testing", client: 1, workspace: nil, cwd: "", argv: argv,
+            environment: ["PATH=/usr/bin:/bin"], limits: limits, terminal: false)
+        try send(.launch(request), [null.number, null.number, null.number])
+        return run
+    }
+}

@@ -7,7 +7,7 @@ import SandboxTestSupport
 final class LauncherHarness {
     private let control: OwnedDescriptor
     private let program: StartedProgram
-    private var nextRun: UInt64 = 1
+    var nextRun: UInt64 = 1
 
     /// - Parameter prefix: a program, with its arguments, that becomes the launcher: `unshare`.
     init(prefix: [String] = []) throws {
