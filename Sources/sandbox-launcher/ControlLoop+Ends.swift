@@ -132,8 +132,8 @@ extension ControlLoop {
         sandbox.isTold = true
         dying += 1
         send(.finished(run: sandbox.run, report: sandbox.report()))
-        // After a probe comes a judgement, and time for it to go.
-        let isAtOnce = dying >= Self.maximumDying / 2 || sandbox.request.probe
+        // After a probe comes a judgement, and time for it to go; and a daemon for one call waits for it.
+        let isAtOnce = dying >= Self.maximumDying / 2 || sandbox.request.probe || servesOneCall
         leaving[sandbox.run] = monotonicNanoseconds() + (isAtOnce ? 0 : Self.leavingDelay)
     }
 

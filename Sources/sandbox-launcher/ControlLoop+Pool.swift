@@ -54,6 +54,7 @@ extension ControlLoop {
     /// A sandbox for the request that waits for its policy's probe, made while that runs. It gets the request, as any that
     /// waits, when sandboxd sends that. What fails here fails again, and is told, when the request comes.
     mutating func prepareOne(of name: String) {
+        servesOneCall = preparer == nil
         guard sealed, preparer == nil, let policy = policies[name], !pool.hasWaiting(name),
             sandboxes.count + waiting.count < maximumSandboxes, let slot = host.slots.take()
         else { return }

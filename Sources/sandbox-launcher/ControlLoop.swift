@@ -49,6 +49,8 @@ struct ControlLoop: ~Copyable {
     /// Identities of sandboxes that the preparer was asked for.
     var slots: [UInt64: IdentitySlot] = [:]
     var nextOrder: UInt64 = 1
+    /// This is a daemon for one call, which ends when all is cleared away: nobody asks another to prepare one.
+    var servesOneCall = false
 
     /// `nil`: nobody asked for it.
     var audit: LandlockAudit?
