@@ -32,15 +32,16 @@ VM_SLOW := every policy.s confinement|verify prints a table|a preparer that was 
 VM_SKIP ?= RaceTests|HostileMessage|BenchTests|DocumentedClients|UserPackage|BadInput|BuiltInPolicy|PolicyVerb|ServicePolicy|$(VM_SLOW)
 VM_SECONDS ?= 1500
 export VM_FILTER VM_SKIP VM_SECONDS
-vm-root vm-test: MORE_PACKAGES := debian-archive-keyring debootstrap e2fsprogs qemu-system-x86
+vm-root vm-test vm-service: MORE_PACKAGES := debian-archive-keyring debootstrap e2fsprogs qemu-system-x86
 
-.PHONY: vm-root vm-test fuzz fuzz-corpora run test test-release build packages bench bench-smoke format lint clean help
+.PHONY: install vm-service vm-root vm-test fuzz fuzz-corpora run test test-release build packages bench bench-smoke format lint clean help
 
 help:
 	@echo "make run     build the release programs and run the demonstration (needs root: uses sudo if you are not)"
 	@echo "make test    build and run the whole test suite; tests that need root are skipped without it"
 	@echo "make vm-test test on cgroup v2 and Linux 6.1, in a virtual machine (needs root; VM_FILTER='ExecTests' chooses)"
 	@echo "make build   build the release programs into $(PRODUCTS)"
+	@echo "make install install below DESTDIR and PREFIX ($(PREFIX)): programs, units, completions; nothing is started"
 	@echo "make bench   measure beside posix_spawn, pipes and other sandboxes for seven minutes (needs root)"
 	@echo "make bench-smoke  the same in a minute: fails only where a ratio is three times off, twice"
 	@echo "make fuzz    fuzz the decoders for FUZZ_SECONDS=20 each"
@@ -71,6 +72,12 @@ vm-test: vm-root
 	    "VM_CPUS=$$VM_CPUS" "VM_MEMORY=$$VM_MEMORY" Tests/VirtualMachine/test.sh $$libraries
 
 # Inside is whatever tests start here.
+# The installed service under systemd.
+vm-service: vm-root
+	@rm -rf .build/vm/stage
+	$(MAKE) install DESTDIR=$(CURDIR)/.build/vm/stage PREFIX=/usr
+	@$(SUDO) Tests/VirtualMachine/service.sh .build/vm/stage
+
 vm-root: packages
 	@mkdir -p .build/vm
 	@$(SUDO) Tests/VirtualMachine/root.sh .build/vm/root $(PACKAGES)
@@ -104,6 +111,30 @@ build: packages
 	@set -e; for p in $(PROGRAMS); do \
 	    echo "$(RELEASE) --static-swift-stdlib --product $$p"; \
 	    $(RELEASE) --static-swift-stdlib --product $$p; done
+
+# One directory for all programs, which find each other beside themselves; on the path are links to two of them. Nothing is
+# started or enabled: `make deb`'s package does that.
+PREFIX ?= /usr/local
+PRIVATE := $(PREFIX)/libexec/sandboxd
+install: build
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/sandboxd lib/systemd/system lib/sysusers.d \
+	    share/bash-completion/completions share/zsh/vendor-completions share/fish/vendor_completions.d \
+	    share/doc/sandboxd/policies)
+	install -m 755 $(addprefix $(PRODUCTS)/,sandboxd sandbox-launcher sandbox-init sandbox-probe sandboxctl sandboxctl-verbs) \
+	    $(DESTDIR)$(PRIVATE)
+	ln -sfn ../libexec/sandboxd/sandboxctl $(DESTDIR)$(PREFIX)/bin/sandboxctl
+	ln -sfn ../libexec/sandboxd/sandboxd $(DESTDIR)$(PREFIX)/sbin/sandboxd
+	install -m 644 systemd/sandboxd.socket systemd/sandbox.slice $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' systemd/sandboxd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/sandboxd.service
+	install -m 644 systemd/sandboxd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sandboxd.conf
+	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script bash \
+	    >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandboxctl
+	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script zsh \
+	    >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sandboxctl
+	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script fish \
+	    >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sandboxctl.fish
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/sandboxd
+	install -m 644 policies/*.yaml $(DESTDIR)$(PREFIX)/share/doc/sandboxd/policies
 
 packages:
 	@missing=$$(for p in $(PACKAGES) $(MORE_PACKAGES); do \

@@ -63,6 +63,13 @@ extension Engine {
         if added.isToAsk { launcher.send(.pool) }
     }
 
+    /// Whether the launcher lives and turns its loop: `then` is called once with yes when it answers, with no when it is gone, and
+    /// never while it hangs.
+    package func askLauncher(then: @escaping (Bool) -> Void) {
+        guard let added = inquiry.add({ then($0 != nil) }) else { return then(false) }
+        if added.isToAsk { launcher.send(.pool) }
+    }
+
     func received(_ report: PoolReport) {
         guard let waiters = inquiry.answered() else {
             return log.warning("the launcher told of its pool without being asked")

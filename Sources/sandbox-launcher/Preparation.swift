@@ -57,6 +57,12 @@ struct Preparation {
             initSocket: initSockets.second.number, commandSocket: commandSockets.second.number, group: group)
         do throws(LaunchFailure) {
             try identify(process.pid)
+            if mourner == nil {
+                let (pid, proc) = (process.pid, host.proc)
+                try at(.clone) { () throws(SystemError) in
+                    try MemoryPressureScore.set(MemoryPressureScore.ofSandboxes, of: pid, proc: proc)
+                }
+            }
             let socket = initSockets.first.number
             try at(.handOver) { () throws(SystemError) in
                 try MessageSocket.send([policy.sealsMemoryFiles ? 2 : 1], over: socket)

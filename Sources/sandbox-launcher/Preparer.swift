@@ -50,6 +50,10 @@ enum Preparer {
     private static func serve(_ host: Host, _ policies: [PreparedPolicy], socket: Int32) -> Int32 {
         // Behind everything that somebody waits for, and beside the sandboxes.
         Niceness.set(host.niceness, of: 0)
+        // The sandboxes have it from here. To raise one's own needs no right.
+        guard
+            (try? MemoryPressureScore.set(MemoryPressureScore.ofSandboxes, of: getpid(), proc: host.proc)) != nil
+        else { return 1 }
         var bench = PreparerBench(host: host, policies: policies, socket: socket)
         while bench.work() {}
         return 0

@@ -15,11 +15,22 @@ enum Serving {
     /// What clients connect to.
     enum Source {
         case listening(Int32)
+        /// The service manager made it, and listens again when this process has ended.
+        case activated(Int32)
         case connected(Int32)
 
         var descriptor: Int32 {
             switch self {
-            case .listening(let descriptor), .connected(let descriptor): descriptor
+            case .listening(let descriptor), .activated(let descriptor), .connected(let descriptor): descriptor
+            }
+        }
+
+        /// - Parameter path: of a socket that this process has made.
+        func name(else path: String) -> String {
+            switch self {
+            case .listening: path
+            case .activated: "the service manager's"
+            case .connected(let descriptor): "descriptor \(descriptor)"
             }
         }
 
@@ -35,8 +46,8 @@ enum Serving {
     ///
     /// - Parameter announce: called when the launcher has taken everything.
     static func run(
-        _ source: Source, policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, log: Logger,
-        announce: (ResourceControl) -> Void
+        _ source: Source, policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, manager: ServiceManager,
+        log: Logger, announce: (ResourceControl) -> Void
     ) throws -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -49,15 +60,14 @@ enum Serving {
         let parts = try loop.submit {
             NIOLoopBound(
                 try Parts(
-                    policies: policies, launcher: launcher, limits: limits, ahead: source.isConnected, loop: loop,
-                    log: log), eventLoop: loop)
+                    policies: policies, launcher: launcher, limits: limits, manager: manager,
+                    ahead: source.isConnected, loop: loop, log: log), eventLoop: loop)
         }.wait()
-        do {
-            announce(try loop.flatSubmit { parts.value.answers.result }.wait())
-        } catch {
-            throw error
-        }
+        announce(try loop.flatSubmit { parts.value.answers.result }.wait())
         try loop.flatSubmit { serve(source, parts.value) }.wait()
+        try loop.submit {
+            parts.value.state.ready(parts.value.engine, status: "serving \(policies.names.count) policies")
+        }.wait()
         while true {
             var number: Int32 = 0
             guard sigwait(&signals, &number) == 0 else { continue }
@@ -68,6 +78,7 @@ enum Serving {
             guard number != SIGUSR1 else { continue }
             log.info("stopping", metadata: ["signal": "\(number)"])
             loop.execute {
+                parts.value.state.stopping()
                 let reason = ServiceError(.draining, "sandboxd is stopping", category: .temporary)
                 parts.value.server.stop(within: closingTime, because: reason) { finish(0) }
             }
@@ -78,14 +89,16 @@ enum Serving {
         let engine: Engine
         let server: Server
         let answers: LauncherAnswers
+        let state: ServiceState
 
         /// Begins to hear what the launcher answers. No client is served yet.
         ///
         /// - Parameter ahead: whether the launcher is asked for all that the first request will need.
         init(
-            policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, ahead: Bool, loop: any EventLoop,
-            log: Logger
+            policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, manager: ServiceManager, ahead: Bool,
+            loop: any EventLoop, log: Logger
         ) throws {
+            state = ServiceState(manager, log: log)
             let link = LauncherLink(socket: OwnedDescriptor(owning: launcher.socket), loop: loop)
             let unknown = ResourceControl(version: 0, features: [])
             let engine = try Engine(
@@ -114,7 +127,7 @@ enum Serving {
             server.stop(within: closingTime, because: reason) { finish(launcherGoneStatus) }
         }
         switch source {
-        case .listening(let descriptor):
+        case .listening(let descriptor), .activated(let descriptor):
             // In the background: a request waits for the probe of its own policy alone.
             parts.engine.verifier.verifyAll()
             return parts.server.listen(on: descriptor)

@@ -40,23 +40,27 @@ struct StartUp {
                 "sandboxd must be started as root: it starts sandbox-launcher, which builds the sandboxes, and then "
                     + "becomes an ordinary user; use sudo, or ask whoever runs the service")
         }
+        // First of all, before a descriptor is taken for anything else.
+        let manager = try ServiceManager()
         try prepareProcess()
         let launcher = try LauncherProcess(path: launcherPath())
         // A caller waits for the one command: the launcher starts while this process reads its policy.
         if options.connection != nil { Processor.sendAway(launcher.process.pid) }
         do {
-            return try serve(launcher, level: level)
+            return try serve(launcher, manager, level: level)
         } catch {
             launcher.giveUp()
             throw error
         }
     }
 
-    private func serve(_ launcher: LauncherProcess, level: Logger.Level) throws -> Int32 {
+    private func serve(
+        _ launcher: LauncherProcess, _ manager: ServiceManager, level: Logger.Level
+    ) throws -> Int32 {
         let account = try account()
         let policies = try PolicyFiles.load(
             directory: options.policyDirectory, files: options.policyFiles, only: options.onlyPolicy)
-        let source = try source()
+        let source = try source(manager.sockets)
         try launcher.prepare(
             policies, served: source.descriptor, landlockAudit: options.landlockAudit,
             warm: options.warm)
@@ -66,12 +70,12 @@ struct StartUp {
         let log = Logger(label: Self.serviceName) { _ in LineLog(logLevel: level) }
         try Privileges.drop(uid: account.uid, gid: account.gid)
         let status = try Serving.run(
-            source, policies: policies, launcher: launcher, limits: options.limits, log: log
+            source, policies: policies, launcher: launcher, limits: options.limits, manager: manager, log: log
         ) { resources in
             log.notice(
                 "serving",
                 metadata: [
-                    "socket": "\(options.connection.map { "descriptor \($0)" } ?? options.socket)",
+                    "socket": "\(source.name(else: options.socket))",
                     "uid": "\(account.uid)",
                     "policies": "\(policies.names.sorted().joined(separator: ","))", "resources": "\(resources.name)",
                 ])
@@ -118,7 +122,15 @@ struct StartUp {
         return account
     }
 
-    private func source() throws -> Serving.Source {
+    /// - Parameter given: sockets that the service manager listens on; their files, groups and modes are its.
+    private func source(_ given: [Int32]) throws -> Serving.Source {
+        if let socket = given.first {
+            guard given.count == 1, options.connection == nil, ServiceManager.isListening(socket) else {
+                throw StartUpError(
+                    .usage, "of the service manager sandboxd takes one listening Unix stream socket, and nothing else")
+            }
+            return .activated(socket)
+        }
         if let connection = options.connection {
             guard connection > 2, fcntl(connection, F_GETFD) >= 0 else {
                 throw StartUpError(.usage, "descriptor \(connection) is not open")
