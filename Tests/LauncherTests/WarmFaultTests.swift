@@ -77,6 +77,17 @@ struct WarmFaultTests {
         #expect(isServed)
     }
 
+    @Test(arguments: [0, 2] as [UInt32])
+    func `a host without memory ends sandboxes first, whoever made them`(_ warm: UInt32) throws {
+        let harness = try warm > 0 ? ready(warm: warm) : LauncherHarness.ready(.testing(name: "default"))
+        for _ in 1...2 {
+            let script =
+                "cat /proc/self/oom_score_adj; echo 0 > /proc/self/oom_score_adj || cat /proc/self/oom_score_adj"
+            let run = try harness.run(["sh", "-c", script + " 2>&1"], policy: "default")
+            #expect(run.output.hasPrefix("500\n") && run.output.hasSuffix("500\n"), "\(run.output)")
+        }
+    }
+
     @Test func `a stopped preparer holds nobody up`() throws {
         let harness = try ready(warm: 1)
         let preparer = try #require(try children(harness, "sandbox-launch").first)
