@@ -41,7 +41,8 @@ struct StartUp {
                     + "becomes an ordinary user; use sudo, or ask whoever runs the service")
         }
         // First of all, before a descriptor is taken for anything else.
-        let manager = try ServiceManager()
+        // A daemon for one call is no service: what its caller's service manager gave the caller is the caller's.
+        let manager = try options.connection == nil ? ServiceManager() : ServiceManager([:], pid: getpid())
         try prepareProcess()
         let launcher = try LauncherProcess(path: launcherPath())
         // A caller waits for the one command: the launcher starts while this process reads its policy.

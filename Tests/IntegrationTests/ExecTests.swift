@@ -231,6 +231,26 @@ struct ExecTests {
         }
     }
 
+    /// An agent that is a service itself has a socket to tell its own state to.
+    @Test func `a private daemon tells its caller's service manager nothing`() throws {
+        let directory = TemporaryDirectory()
+        let script = """
+            import os, socket, subprocess, sys
+            manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            manager.bind(sys.argv[1])
+            os.environ["NOTIFY_SOCKET"] = sys.argv[1]
+            subprocess.run(sys.argv[2:], check=True)
+            manager.setblocking(False)
+            try: print(manager.recv(4096))
+            except BlockingIOError: print("nothing")
+            """
+        let ran = try Ran([
+            "/usr/bin/python3", "-c", script, "\(directory.path)/notify", BuiltProducts.path("sandboxctl"), "exec",
+            "--standalone", "--", "true",
+        ])
+        #expect(ran.status == 0 && ran.output == "nothing\n", "\(ran)")
+    }
+
     /// Its own processes are put on processors of their own meanwhile.
     @Test func `a private daemon's command may run on every processor that its caller may`() throws {
         let outside = try Ran(["/usr/bin/nproc"])
