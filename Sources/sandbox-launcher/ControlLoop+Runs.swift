@@ -118,7 +118,8 @@ extension ControlLoop {
         guard sealed, request.run < 1 << 60, sandboxes[request.run] == nil, !queue.holds(request.run),
             descriptors.count == 3
         else { throw LaunchFailure(.refused, errno: EPERM, "this run can not be started") }
-        guard sandboxes.count + queue.count + waiting.count < maximumSandboxes || request.probe else {
+        let most = maximumSandboxes + (request.probe ? Self.mostProbesBeyond : 0)
+        guard sandboxes.count + queue.count + waiting.count < most else {
             throw LaunchFailure(
                 .slots,
                 "\(maximumSandboxes) sandboxes are alive; for more sandboxd needs a higher limit on descriptors")

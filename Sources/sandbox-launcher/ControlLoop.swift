@@ -60,6 +60,8 @@ struct ControlLoop: ~Copyable {
     static let mostSandboxes = 4096
     /// What a sandbox takes of them here: its sockets, its pidfd, and the files of its group.
     static let descriptorsOfSandbox = 16
+    /// Beyond the others: who proves policies is not kept from it by them. It is sandboxd's word that a run is a probe.
+    static let mostProbesBeyond = 8
     /// As many as this process has descriptors for, beside what it holds anyway.
     let maximumSandboxes: Int
     /// So many may die behind their answers; of more, the end is told when they are gone. What dies holds its memory and

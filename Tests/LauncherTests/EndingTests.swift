@@ -141,7 +141,7 @@ struct SilentStartTests {
         var told = 0
         for _ in 1...5 {
             let before = monotonicNanoseconds()
-            let run = try harness.send(["sh", "-c", "while :; do :; done"], limits: limits)
+            let (run, _) = try harness.submit(["sh", "-c", "while :; do :; done"], limits: limits)
             usleep(60_000)
             try harness.send(.kill(run: run))
             var hasEnded = false
@@ -158,25 +158,11 @@ struct SilentStartTests {
         }
         #expect(told > 0)
         // Of who has told its own start nothing is said; a busy host may be late with it.
-        let run = try harness.send(["sleep", "0.1"], limits: .testing)
+        let (run, _) = try harness.submit(["sleep", "0.1"])
         var event = try harness.nextOfAll()
         if case .handedOver(run, _) = event { event = try harness.nextOfAll() }
         guard case .started(run, _, _) = event, case .finished(run, _) = try harness.nextOfAll() else {
             throw HarnessError.unexpected("not a start and an end")
         }
-    }
-}
-
-extension LauncherHarness {
-    /// Asks for a run whose output is nobody's, and returns its number.
-    fileprivate func send(_ argv: [String], limits: LaunchLimits) throws -> UInt64 {
-        let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
-        let run = nextRun
-        nextRun += 1
-        let request = LaunchRequest(
-            run: run, policy: "testing", client: 1, workspace: nil, cwd: "", argv: argv,
-            environment: ["PATH=/usr/bin:/bin"], limits: limits, terminal: false)
-        try send(.launch(request), [null.number, null.number, null.number])
-        return run
     }
 }

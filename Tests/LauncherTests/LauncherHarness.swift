@@ -7,7 +7,7 @@ import SandboxTestSupport
 final class LauncherHarness {
     private let control: OwnedDescriptor
     private let program: StartedProgram
-    var nextRun: UInt64 = 1
+    private var nextRun: UInt64 = 1
 
     /// - Parameter prefix: a program, with its arguments, that becomes the launcher: `unshare`.
     init(prefix: [String] = []) throws {
@@ -153,14 +153,16 @@ final class LauncherHarness {
     }
 
     /// Asks for a command and waits for nothing.
-    func submit(_ argv: [String], policy: String) throws -> (run: UInt64, RunningCommand) {
+    func submit(
+        _ argv: [String], policy: String = "testing", limits: LaunchLimits = .testing
+    ) throws -> (run: UInt64, RunningCommand) {
         let output = try DescriptorPair.pipe()
         let null = OwnedDescriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC))
         let run = nextRun
         nextRun += 1
         let request = LaunchRequest(
             run: run, policy: policy, client: 1, workspace: nil, cwd: "", argv: argv,
-            environment: ["PATH=/usr/bin:/bin"], limits: .testing, terminal: false)
+            environment: ["PATH=/usr/bin:/bin"], limits: limits, terminal: false)
         try send(.launch(request), [null.number, output.second.number, output.second.number])
         return (run, RunningCommand(self, run: run, output: output.closingSecond()))
     }
