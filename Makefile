@@ -125,7 +125,7 @@ install: build
 	ln -sfn ../libexec/sandboxd/sandboxctl $(DESTDIR)$(PREFIX)/bin/sandboxctl
 	ln -sfn ../libexec/sandboxd/sandboxd $(DESTDIR)$(PREFIX)/sbin/sandboxd
 	install -m 644 systemd/sandboxd.socket systemd/sandbox.slice $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' systemd/sandboxd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/sandboxd.service
+	sed 's|/usr/\(s\?bin\)/|$(PREFIX)/\1/|' systemd/sandboxd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/sandboxd.service
 	install -m 644 systemd/sandboxd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sandboxd.conf
 	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script bash \
 	    >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandboxctl

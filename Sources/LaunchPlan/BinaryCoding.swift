@@ -103,3 +103,14 @@ package struct BinaryReader: Sendable {
         guard offset == bytes.count else { throw .trailingBytes(bytes.count - offset) }
     }
 }
+
+extension String {
+    /// Its bytes, cut at a character's end, so that they read back as what was written.
+    func cut(atMost maximum: Int) -> [UInt8] {
+        let bytes = Array(utf8)
+        guard bytes.count > maximum else { return bytes }
+        var end = maximum
+        while bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        return Array(bytes[..<end])
+    }
+}

@@ -3,6 +3,8 @@ package struct LaunchRequest: Sendable, Equatable {
     /// sandboxd's number for the run; not re-used while the launcher lives.
     package var run: UInt64
     package var policy: String
+    /// Which policies it was judged by: 0 at the start, one more with each reload.
+    package var generation: UInt32
     /// The connection whose peer, as the kernel names it, is the caller.
     package var client: UInt32
     /// Absolute host path, without `.` and `..` components; opened as the caller.
@@ -21,8 +23,9 @@ package struct LaunchRequest: Sendable, Equatable {
 
     package init(
         run: UInt64, policy: String, client: UInt32, workspace: String?, cwd: String, argv: [String],
-        environment: [String], limits: LaunchLimits, terminal: Bool, probe: Bool = false
+        environment: [String], limits: LaunchLimits, terminal: Bool, probe: Bool = false, generation: UInt32 = 0
     ) {
+        self.generation = generation
         self.run = run
         self.policy = policy
         self.client = client
@@ -36,10 +39,10 @@ package struct LaunchRequest: Sendable, Equatable {
     }
 
     /// A probe of a policy.
-    package static func probe(run: UInt64, policy: CompiledPolicy) -> LaunchRequest {
+    package static func probe(run: UInt64, policy: CompiledPolicy, generation: UInt32 = 0) -> LaunchRequest {
         LaunchRequest(
             run: run, policy: policy.name, client: ProbePlan.client, workspace: nil, cwd: "", argv: [], environment: [],
-            limits: policy.maximum, terminal: false, probe: true)
+            limits: policy.maximum, terminal: false, probe: true, generation: generation)
     }
 
     /// How many arguments and variables a request may have in all.
@@ -53,6 +56,7 @@ package struct LaunchRequest: Sendable, Equatable {
     func encode(to writer: inout BinaryWriter) {
         writer.put(run)
         writer.put(policy)
+        writer.put(generation)
         writer.put(client)
         writer.put(workspace != nil)
         writer.put(workspace ?? "")
@@ -67,6 +71,7 @@ package struct LaunchRequest: Sendable, Equatable {
     init(from reader: inout BinaryReader) throws(PlanError) {
         run = try reader.integer()
         policy = try reader.string("policy name", maximum: 64)
+        generation = try reader.integer()
         client = try reader.integer()
         let hasWorkspace = try reader.bool("workspace")
         let path = try reader.string("workspace")

@@ -5,6 +5,7 @@
 ///     policy(P)            -> policyReady, or policyRefused; only before `seal`
 ///     trust + socket       -> nothing; only before `seal`
 ///     audit                -> auditing, or auditRefused; only before `seal` and before any policy
+///     reader(A) + file     -> nothing; only before `seal`
 ///     seal                 -> sealed
 ///     admit(C) + socket    -> nothing; the peer is read from the socket by the launcher itself
 ///     dismiss(C)           -> nothing
@@ -15,6 +16,8 @@
 ///     kill(N)              -> nothing; finished comes as always
 ///     sample(N)            -> sampled, unless the run is over
 ///     pool                 -> pool
+///     reload               -> policyText (so many as it takes) then policiesReplaced, or reloadFailed
+///     adopted(G)           -> nothing
 package enum LauncherCommand: Sendable, Equatable {
     case policy(CompiledPolicy)
     /// With one descriptor: the socket that is bound for listening, or the one connection that is served. No client that
@@ -22,6 +25,9 @@ package enum LauncherCommand: Sendable, Equatable {
     case trust
     /// Take Landlock's refusals from the host's audit messages.
     case audit
+    /// How policies are read anew: arguments of sandboxd's program, whose file is the one descriptor. The launcher starts it, as
+    /// root, when it is asked for a `reload`: what it reads does not pass through the sandboxd that serves.
+    case reader(arguments: [String])
     /// The policies are complete.
     ///
     /// - Parameter warm: how many sandboxes are made ahead and wait; 0 for none.
@@ -44,6 +50,10 @@ package enum LauncherCommand: Sendable, Equatable {
     case sample(run: UInt64)
     /// Asks what is made ahead, how often that was of use, and what is still being taken apart.
     case pool
+    /// Read the policies anew. Whoever asks has no say in what is read.
+    case reload
+    /// Every further request is for policies of this generation.
+    case adopted(generation: UInt32)
 
     /// The largest message; the socket's buffers are made large enough for it while sandboxd is root.
     package static let maximumBytes = 640 << 10
@@ -88,6 +98,14 @@ package enum LauncherCommand: Sendable, Equatable {
         case .prepare(let policy):
             writer.put(UInt8(13))
             writer.put(policy)
+        case .reader(let arguments):
+            writer.put(UInt8(14))
+            writer.put(arguments)
+        case .reload:
+            writer.put(UInt8(15))
+        case .adopted(let generation):
+            writer.put(UInt8(16))
+            writer.put(generation)
         }
         return writer.bytes
     }
@@ -109,6 +127,9 @@ package enum LauncherCommand: Sendable, Equatable {
         case 11: self = .stop(run: try reader.integer())
         case 12: self = .pool
         case 13: self = .prepare(policy: try reader.string("policy"))
+        case 14: self = .reader(arguments: try reader.strings("arguments", maximumCount: 256))
+        case 15: self = .reload
+        case 16: self = .adopted(generation: try reader.integer())
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()

@@ -17,6 +17,12 @@ package enum LauncherEvent: Sendable, Equatable {
     case finished(run: UInt64, report: RunReport)
     case sampled(run: UInt64, usage: TreeUsage)
     case pool(PoolReport)
+    /// A portion of `PolicyTexts`, of policies that are in force with the next `policiesReplaced`.
+    case policyText([UInt8])
+    /// Requests of the generation before are taken until `LauncherCommand.adopted`, or for a second.
+    case policiesReplaced(generation: UInt32)
+    /// All stays as it was.
+    case reloadFailed(reason: String)
 
     package static let maximumBytes = 32 << 10
 
@@ -61,6 +67,15 @@ package enum LauncherEvent: Sendable, Equatable {
             writer.put(UInt8(11))
             writer.put(run)
             writer.put(at)
+        case .policyText(let bytes):
+            writer.put(UInt8(12))
+            writer.put(raw: bytes)
+        case .policiesReplaced(let generation):
+            writer.put(UInt8(13))
+            writer.put(generation)
+        case .reloadFailed(let reason):
+            writer.put(UInt8(14))
+            writer.put(raw: reason.cut(atMost: PolicyReaderMessage.maximumReasonBytes))
         }
         return writer.bytes
     }
@@ -83,6 +98,11 @@ package enum LauncherEvent: Sendable, Equatable {
         case 9: self = .auditRefused(failure: try LaunchFailure(from: &reader))
         case 10: self = .pool(try PoolReport(from: &reader))
         case 11: self = .handedOver(run: try reader.integer(), at: try reader.integer())
+        case 12: self = .policyText(try reader.raw("text", maximum: PolicyReaderMessage.maximumTextBytes))
+        case 13: self = .policiesReplaced(generation: try reader.integer())
+        case 14:
+            self = .reloadFailed(
+                reason: try reader.string("reason", maximum: PolicyReaderMessage.maximumReasonBytes))
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()
@@ -112,17 +132,8 @@ package struct LaunchFailure: Error, Sendable, Equatable {
     func encode(to writer: inout BinaryWriter) {
         writer.put(stage.rawValue)
         writer.put(errno)
-        writer.put(raw: Self.cut(subject))
+        writer.put(raw: subject.cut(atMost: Self.maximumSubjectBytes))
         KernelDenial.encode(denials, to: &writer)
-    }
-
-    /// At a character's end, so that it reads back as what was written.
-    private static func cut(_ subject: String) -> [UInt8] {
-        let bytes = Array(subject.utf8)
-        guard bytes.count > maximumSubjectBytes else { return bytes }
-        var end = maximumSubjectBytes
-        while bytes[end] & 0xC0 == 0x80 { end -= 1 }
-        return Array(bytes[..<end])
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {

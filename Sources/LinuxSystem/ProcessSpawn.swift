@@ -68,15 +68,7 @@ private final class CStrings {
 
 /// Marks every descriptor but the standard three, whoever opened it and however.
 private func closeAllOnExec() throws(SystemError) {
-    guard let directory = opendir("/proc/self/fd") else {
-        throw SystemError("read", "/proc/self/fd", errno: errno)
-    }
-    defer { closedir(directory) }
-    while let entry = readdir(directory) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        guard let number = Int32(name), number > 2 else { continue }
+    for number in try openDescriptors() where number > 2 {
         try system("mark a descriptor") { fcntl(number, F_SETFD, FD_CLOEXEC) }
     }
 }

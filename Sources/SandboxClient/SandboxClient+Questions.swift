@@ -81,6 +81,17 @@ extension SandboxClient {
         return policies
     }
 
+    /// Has the policy files read anew, for root: all of them come into force, or none where anything is wrong in any
+    /// (`ServiceError.Code.invalidPolicies`). Runs that are alive keep the policies that they were started under. Returns when
+    /// every new policy has been verified.
+    public func reload() async throws -> ReloadReport {
+        try require(WireCapability.reload, "read its policies anew")
+        guard case .reloaded(_, let report) = try await connection.ask({ .reload(channel: $0) }) else {
+            throw unexpected(answerTo: "reload")
+        }
+        return report
+    }
+
     private func require(_ capability: String, _ what: String) throws(ServiceError) {
         try server.require([CapabilityNeed(capability: capability, what: what)])
     }

@@ -47,7 +47,10 @@ extension Engine {
     private func sendNow(_ run: Run, _ launch: HeldLaunch) {
         // Before: the launcher can have it before this returns.
         let now = monotonicNanoseconds()
-        launcher.send(.launch(launch.plan), descriptors: launch.descriptors)
+        // One that was held while policies were reloaded is still for the policy that it was judged by: any other is refused then.
+        var plan = launch.plan
+        plan.generation = generation
+        launcher.send(.launch(plan), descriptors: launch.descriptors)
         run.wasSent(at: now)
     }
 
@@ -89,7 +92,9 @@ extension LauncherEvent {
         case .started(let run, _, _), .handedOver(let run, _), .failed(let run, _), .finished(let run, _),
             .sampled(let run, _):
             run
-        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool: nil
+        case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool, .policyText, .policiesReplaced,
+            .reloadFailed:
+            nil
         }
     }
 }

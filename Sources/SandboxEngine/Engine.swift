@@ -42,7 +42,17 @@ package struct EngineLimits: Sendable {
 /// All runs: takes requests, asks the launcher, and routes what the launcher says. Confined to the loop.
 package final class Engine {
     package let loop: any EventLoop
-    package let policies: PolicySet
+    /// Those in force; a reload replaces them.
+    package internal(set) var policies: PolicySet
+    /// As the launcher counts them.
+    var generation: UInt32 = 0
+    var reloading: Reloading?
+    /// Makes policies of what root has read. `nil`: this daemon's policies are for its life.
+    package var readPolicies: (@Sendable (PolicyTexts) throws -> PolicySet)?
+    /// Called when a reload begins, and when it has ended, however.
+    package var onReload: (_ isUnderWay: Bool) -> Void = { _ in }
+    /// Called when sandboxd and its launcher have come apart, and only a restart can help.
+    package var onDisagreement: (_ reason: String) -> Void = { _ in }
     let launcher: LauncherLink
     let monitor: ReadinessMonitor
     package let afterwards: Afterwards
@@ -64,10 +74,10 @@ package final class Engine {
     private var clients: [UInt32: Client] = [:]
     private var nextRun: UInt64 = 1
     private var nextClient: UInt32 = 1
-    private var isDraining = false
+    var isDraining = false
     /// The next look at runs that are starting.
     private var startCheck: Scheduled<Void>?
-    private var compiled: [String: CompiledPolicy] = [:]
+    var compiled: [String: CompiledPolicy] = [:]
 
     /// Called with what the launcher says of the policies that it was told and of its host.
     package var onStartUpAnswer: ((LauncherEvent) -> Void)?
@@ -99,9 +109,6 @@ package final class Engine {
     }
 
     package var runCount: Int { runs.count }
-
-    /// What a run may take of its grace when the service ends.
-    private static let longestGrace = TimeAmount.seconds(2)
 
     // MARK: - Clients
 
@@ -191,7 +198,8 @@ package final class Engine {
         let plan = LaunchRequest(
             run: nextRun, policy: name, client: client.number, workspace: request.workspace,
             cwd: request.cwd ?? ".", argv: request.argv, environment: environment,
-            limits: LaunchLimits(inForce, maximum: compiled.maximum), terminal: request.terminal != nil)
+            limits: LaunchLimits(inForce, maximum: compiled.maximum), terminal: request.terminal != nil,
+            generation: generation)
         nextRun += 1
         return .running(
             try launch(
@@ -245,7 +253,10 @@ package final class Engine {
     }
 
     private func checkCapacity(_ client: Client) throws(ServiceError) {
-        if isDraining { throw ServiceError(.draining, "sandboxd is stopping", category: .temporary) }
+        if isDraining {
+            throw ServiceError(
+                .draining, "sandboxd is stopping", category: .temporary, retryAfterMilliseconds: 1000)
+        }
         guard client.runs < limits.runsPerConnection else {
             throw overloaded("runs on this connection", limits.runsPerConnection)
         }
@@ -314,20 +325,6 @@ package final class Engine {
 
     // MARK: - The end
 
-    /// Takes no more runs and cancels those that are alive; `onDrained` follows.
-    package func drain() {
-        isDraining = true
-        let wasIdle = runs.isEmpty
-        for run in runs.values { run.cancel(now: false, "because sandboxd is stopping") }
-        // Whatever grace their policies give: whoever stops the service gives it a few seconds.
-        loop.assumeIsolated().scheduleTask(in: Self.longestGrace) { [weak self] in
-            guard let self else { return }
-            for run in Array(runs.values) { run.cancel(now: true, "because sandboxd is stopping") }
-        }
-        verifier.stop("sandboxd is stopping")
-        if wasIdle { onDrained() }
-    }
-
     /// Lets go of the launcher and of the watching thread.
     package func stop() {
         afterwards.doAll()
@@ -344,6 +341,7 @@ package final class Engine {
         case .finished(let number, let report): runs[number]?.handle(.exited(report))
         case .sampled(let number, let usage): runs[number]?.handle(.sampled(usage))
         case .pool(let report): received(report)
+        case .policyText, .policiesReplaced, .reloadFailed: receivedOfReload(event)
         case .policyReady, .policyRefused, .auditing, .auditRefused, .sealed:
             guard let onStartUpAnswer else { return log.warning("the launcher answered what was not asked") }
             onStartUpAnswer(event)
@@ -355,6 +353,7 @@ package final class Engine {
         isDraining = true
         for run in runs.values { run.handle(.launcherGone) }
         for body in inquiry.end() { body(nil) }
+        endReload(.failure(ServiceError(.launcherGone, "the launcher has ended", category: .temporary)))
         verifier.stop(reason)
         onLauncherGone()
     }

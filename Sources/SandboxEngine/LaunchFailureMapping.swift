@@ -50,6 +50,10 @@ extension ServiceError {
         case (.slots, 0):
             self = ServiceError(
                 .overloaded, failure.subject.shown, category: .temporary, retryAfterMilliseconds: 100)
+        case (.refused, ESTALE):
+            self = ServiceError(
+                .policyReplaced, "policy '\(request.policy)' was replaced while the run was about to start",
+                category: .temporary, retryAfterMilliseconds: 0)
         case (.cgroup, 0):
             // The launcher's own words: a rate that this host cannot enforce.
             self = error(.hostUnsupported, failure.subject.shown)

@@ -54,6 +54,8 @@ package final class PolicyVerifier {
     private var quota = UserQuota(burst: 5, interval: 1_000_000_000)
     private var hasRehearsed = false
     private var isStopped = false
+    /// Of the policies, as the launcher counts them.
+    private var generation: UInt32 = 0
 
     init(
         policies: PolicySet, loop: any EventLoop, launcher: LauncherLink, monitor: ReadinessMonitor, log: Logger,
@@ -74,7 +76,8 @@ package final class PolicyVerifier {
     /// else is unverified, and who waited for the old one is told to ask again.
     ///
     /// A reload calls this when its launcher holds the new policies and then `verifyAll`.
-    package func replace(_ policies: PolicySet) {
+    package func replace(_ policies: PolicySet, generation: UInt32 = 0) {
+        self.generation = generation
         var kept: [String: Entry] = [:]
         for name in policies.names {
             guard let policy = policies[name] else { continue }
@@ -105,6 +108,17 @@ package final class PolicyVerifier {
     package func verifyAll() {
         for name in entries.keys.sorted() where entries[name]?.verdict.state == .unverified { enqueue(name) }
         startProbes()
+    }
+
+    /// Calls `then` with every verdict when no policy is undecided any more.
+    func whenAllDecided(then: @escaping ([PolicyVerification]) -> Void) {
+        verifyAll()
+        let open = entries.filter { $0.value.probe != nil || $0.value.isQueued }.map(\.key)
+        let question = Question(count: open.count) { [weak self] in
+            then((self?.entries.values.map(\.verdict) ?? []).sorted { $0.policy < $1.policy })
+        }
+        guard !open.isEmpty else { return question.giveUp() }
+        for name in open { entries[name]?.asking.append { _ in question.answered() } }
     }
 
     /// Probes one policy before the launcher has taken it; `launcherIsReady` follows.
@@ -207,7 +221,7 @@ package final class PolicyVerifier {
             do throws(SystemError) {
                 let probe = try ProbeRun(
                     number: number, policy: entry.policy, loop: loop, launcher: launcher, monitor: monitor,
-                    deadline: deadline
+                    generation: generation, deadline: deadline
                 ) { [weak self] end in self?.ended(number, end) }
                 names[number] = name
                 entries[name]?.probe = probe

@@ -33,7 +33,7 @@ final class ProbeRun {
     /// Asks the launcher.
     init(
         number: UInt64, policy: CompiledPolicy, loop: any EventLoop, launcher: LauncherLink, monitor: ReadinessMonitor,
-        deadline: UInt64 = ProbeRun.deadline, onEnd: @escaping (End) -> Void
+        generation: UInt32 = 0, deadline: UInt64 = ProbeRun.deadline, onEnd: @escaping (End) -> Void
     ) throws(SystemError) {
         self.number = number
         self.loop = loop
@@ -50,7 +50,7 @@ final class ProbeRun {
         output.onDiscard = { [weak self] _ in self?.output.truncated = true }
         output.onEnd = { [weak self] in self?.finishIfDone() }
         launcher.send(
-            .launch(.probe(run: number, policy: policy)),
+            .launch(.probe(run: number, policy: policy, generation: generation)),
             descriptors: [input.release(), writer.release(), errors.release()])
         output.start()
         startClock()
@@ -89,7 +89,9 @@ final class ProbeRun {
                 terminal: false)
             let error = ServiceError(failure, request: request)
             end(.notRun(error.message, stage: error.stage))
-        case .started, .handedOver, .sampled, .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool:
+        case .started, .handedOver, .sampled, .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool,
+            .policyText,
+            .policiesReplaced, .reloadFailed:
             break
         }
     }

@@ -73,6 +73,12 @@ extension ServiceError.Code {
     public static let draining = Self("draining")
     /// The probe of this policy found that its confinement does not hold (permanent), or could not be run (temporary).
     public static let policyNotVerified = Self("policy_not_verified")
+    /// The policy files that a reload found are wrong, and those before stay in force; the message has a line for each problem.
+    public static let invalidPolicies = Self("invalid_policies")
+    /// The policy was replaced while the run was about to start (temporary).
+    public static let policyReplaced = Self("policy_replaced")
+    /// Only the operator may ask for this.
+    public static let notPermitted = Self("not_permitted")
     /// The launcher is gone; the daemon ends and is restarted.
     public static let launcherGone = Self("launcher_gone")
     /// Nothing answers at the socket, or the connection broke.

@@ -7,7 +7,8 @@ import SandboxWire
 private let serverName = "sandboxd"
 /// Messages that this server takes beyond those that every server of this version takes.
 private let serverCapabilities = [
-    WireCapability.host, WireCapability.policies, WireCapability.service, WireCapability.trace, WireCapability.usage,
+    WireCapability.host, WireCapability.policies, WireCapability.reload, WireCapability.service, WireCapability.trace,
+    WireCapability.usage,
     WireCapability.verify,
 ]
 
@@ -77,7 +78,7 @@ extension Connection {
             attempt(channel) { run throws(ServiceError) in try run.signal(signal) }
         case .resize(let channel, let size):
             attempt(channel) { run throws(ServiceError) in try run.resize(size) }
-        case .list, .stats, .kill, .host, .service, .policies, .policy, .verify:
+        case .list, .stats, .kill, .host, .service, .policies, .policy, .verify, .reload:
             guard let client else { return }
             answer(message, of: client)
         }
@@ -102,6 +103,15 @@ extension Connection {
             later(channel, of: client) { [engine] then throws(ServiceError) in
                 try engine.verify(policy: policy, allChecks: allChecks, for: client) {
                     then(.verified(channel: channel, policies: $0))
+                }
+            }
+        case .reload(let channel):
+            later(channel, of: client) { [engine] then throws(ServiceError) in
+                try engine.reload(for: client) { result in
+                    switch result {
+                    case .success(let report): then(.reloaded(channel: channel, reload: report))
+                    case .failure(let error): then(.error(channel: channel, error: error))
+                    }
                 }
             }
         case .kill(let channel, let id, let now):

@@ -13,6 +13,8 @@ package final class Server {
     private var listener: (any Channel)?
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var isStopping = false
+    /// Ends the time that runs have after a `stop`.
+    private var cancel: (() -> Void)?
 
     /// As much as an ordinary host allows (net.core.wmem_max): a stream is sent while its client is at what came before.
     private static let sendBuffer: ChannelOptions.Types.SocketOption.Value = 208 << 10
@@ -73,21 +75,46 @@ package final class Server {
         }
     }
 
-    /// Stops accepting, cancels all runs, and calls `then` once: when every run has ended and its result has been sent,
-    /// or after `time`. Clients are told the reason.
-    package func stop(within time: TimeAmount, because reason: ServiceError, then: @escaping () -> Void) {
-        guard !isStopping else { return }
+    /// Whether somebody else listens too, so that who connects when this process does not accept any more waits for the next
+    /// one. Where nobody does, he is told.
+    package var isListenerShared = false
+
+    /// Stops: refuses new runs, lets those that are alive go on for a while, cancels what is left, and calls `then` once: when
+    /// every run has ended and its result has been sent, or some time later. Clients are told the reason. A second call does
+    /// not wait for anybody.
+    ///
+    /// - Parameters:
+    ///   - drain: how long runs may go on.
+    ///   - time: how long those may take that are cancelled.
+    package func stop(
+        after drain: TimeAmount = .zero, within time: TimeAmount, because reason: ServiceError,
+        then: @escaping () -> Void
+    ) {
+        guard !isStopping else { return cancel?() ?? () }
         isStopping = true
-        listener?.close(promise: nil)
-        listener = nil
         let done = Once(then)
+        // Twice: when the time is over, and when nobody wants to wait for that.
+        let cancelled = Once { [self] in
+            stopListening()
+            loop.assumeIsolated().scheduleTask(in: time) { done.run() }
+            engine.drain()
+        }
+        cancel = { cancelled.run() }
+        if isListenerShared || drain == .zero { stopListening() }
         engine.onDrained = { [self] in
+            stopListening()
             onLastConnectionEnded = { done.run() }
             guard !connections.isEmpty else { return done.run() }
             for connection in connections.values { connection.close(with: reason) }
         }
-        loop.assumeIsolated().scheduleTask(in: time) { done.run() }
-        engine.drain()
+        guard drain > .zero else { return cancelled.run() }
+        loop.assumeIsolated().scheduleTask(in: drain) { cancelled.run() }
+        engine.beginDraining()
+    }
+
+    private func stopListening() {
+        listener?.close(promise: nil)
+        listener = nil
     }
 
     private final class Once {

@@ -31,6 +31,8 @@ package enum ClientMessage: Sendable, Equatable {
     case policy(channel: UInt32, name: String)
     /// Probes one policy or all of them anew. `allChecks`: of the one policy also those that held.
     case verify(channel: UInt32, policy: String?, allChecks: Bool)
+    /// Reads the policies anew; for root.
+    case reload(channel: UInt32)
 }
 
 extension ClientMessage: Codable {
@@ -69,6 +71,7 @@ extension ClientMessage: Codable {
         case "kill":
             self = .kill(
                 channel: try channel(), id: try values.decode(String.self, forKey: .id), now: try flag(.now))
+        case "reload": self = .reload(channel: try channel())
         case "policies": self = .policies(channel: try channel())
         case "policy": self = .policy(channel: try channel(), name: try values.decode(String.self, forKey: .name))
         default:
@@ -100,7 +103,7 @@ extension ClientMessage: Codable {
         case .verify(_, let policy, let allChecks):
             try values.encodeIfPresent(policy, forKey: .policy)
             try values.encode(allChecks, forKey: .allChecks)
-        case .host, .service, .policies: break
+        case .host, .service, .policies, .reload: break
         }
     }
 
@@ -120,6 +123,7 @@ extension ClientMessage: Codable {
         case .policies: "policies"
         case .policy: "policy"
         case .verify: "verify"
+        case .reload: "reload"
         }
     }
 
@@ -129,7 +133,8 @@ extension ClientMessage: Codable {
         case .hello: nil
         case .run(let channel, _, _), .cancel(let channel, _), .signal(let channel, _), .resize(let channel, _),
             .list(let channel, _), .stats(let channel, _), .kill(let channel, _, _), .host(let channel),
-            .service(let channel), .policies(let channel), .policy(let channel, _), .verify(let channel, _, _):
+            .service(let channel), .policies(let channel), .policy(let channel, _), .verify(let channel, _, _),
+            .reload(let channel):
             channel
         }
     }

@@ -18,6 +18,8 @@ package enum WireCapability {
     package static let service = "service"
     /// `trace` in requests and results.
     package static let trace = "trace"
+    /// `reload` and `reloaded`.
+    package static let reload = "reload"
 }
 
 /// JSON to and from control frames.

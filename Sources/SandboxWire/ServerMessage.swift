@@ -30,6 +30,8 @@ package enum ServerMessage: Sendable, Equatable {
     case policy(channel: UInt32, policy: PolicySummary)
     /// The answer to `verify`.
     case verified(channel: UInt32, policies: [PolicyVerification])
+    /// The answer to `reload`.
+    case reloaded(channel: UInt32, reload: ReloadReport)
     /// The failure of a request; the channel is free again. Without a channel it is the connection that failed and ends.
     case error(channel: UInt32?, error: ServiceError)
 }
@@ -37,7 +39,7 @@ package enum ServerMessage: Sendable, Equatable {
 extension ServerMessage: Codable {
     private enum Keys: String, CodingKey {
         case type, version, capabilities, server, channel, id, result, runs, policies, policy, error
-        case usage, run, host, service, stream, bytes
+        case usage, run, host, service, stream, bytes, reload
         case stdinWindow = "stdin_window"
     }
 
@@ -78,6 +80,8 @@ extension ServerMessage: Codable {
         case "verified":
             self = .verified(
                 channel: try channel(), policies: try values.decode([PolicyVerification].self, forKey: .policies))
+        case "reloaded":
+            self = .reloaded(channel: try channel(), reload: try values.decode(ReloadReport.self, forKey: .reload))
         case "error":
             self = .error(
                 channel: try values.decodeIfPresent(UInt32.self, forKey: .channel),
@@ -114,6 +118,7 @@ extension ServerMessage: Codable {
         case .policies(_, let policies): try values.encode(policies, forKey: .policies)
         case .policy(_, let policy): try values.encode(policy, forKey: .policy)
         case .verified(_, let policies): try values.encode(policies, forKey: .policies)
+        case .reloaded(_, let reload): try values.encode(reload, forKey: .reload)
         case .error(_, let error): try values.encode(error, forKey: .error)
         }
     }
@@ -135,6 +140,7 @@ extension ServerMessage: Codable {
         case .policies: "policies"
         case .policy: "policy"
         case .verified: "verified"
+        case .reloaded: "reloaded"
         case .error: "error"
         }
     }
@@ -146,7 +152,7 @@ extension ServerMessage: Codable {
         case .accepted(let channel, _, _), .started(let channel), .usage(let channel, _),
             .omitted(let channel, _, _), .result(let channel, _), .runs(let channel, _), .stats(let channel, _),
             .host(let channel, _), .service(let channel, _), .killed(let channel, _), .policies(let channel, _),
-            .policy(let channel, _), .verified(let channel, _):
+            .policy(let channel, _), .verified(let channel, _), .reloaded(let channel, _):
             channel
         case .error(let channel, _): channel
         }

@@ -7,10 +7,32 @@ extension ControlLoop {
     /// When the policies are complete. Without a preparer every sandbox is made when it is asked for.
     mutating func startPreparer(capacity: UInt32) {
         pool = WarmPool(capacity: Int(min(capacity, Self.maximumWarm)))
+        if pool.capacity > 0 { forkPreparer() }
+    }
+
+    /// The policies are others: what is made ahead of requests for those before is of no use any more.
+    mutating func renewPool() {
         guard pool.capacity > 0 else { return }
+        // Who waits for one of those gets one now.
+        makeQueue()
+        for sandbox in pool.removeAll() { discard(sandbox) }
+        if pool.ordered.isEmpty, let preparer {
+            readiness.forget(preparer.socket.number)
+            preparer.process.killAndReap()
+            self.preparer = nil
+            remains = []
+            host.groups.removeEmpty()
+        } else {
+            _ = losePreparer()
+        }
+        pool.startAnew()
+        forkPreparer()
+    }
+
+    private mutating func forkPreparer() {
         policyNames = policies.keys.sorted()
         do throws(SystemError) {
-            let link = try Preparer.start(host, policyNames.compactMap { policies[$0] }, control: control)
+            let link = try Preparer.start(host, policyNames.compactMap { policies[$0] }, inherited: inherited)
             try readiness.add(link.socket.number, token: Kind.preparer.token())
             preparer = link
         } catch {
@@ -46,7 +68,7 @@ extension ControlLoop {
     mutating func takeWarm(
         for request: LaunchRequest, _ policy: PreparedPolicy
     ) throws(LaunchFailure) -> PreparedSandbox? {
-        guard canUsePrepared(request.limits, policy) else { return nil }
+        guard isCurrent(policy), canUsePrepared(request.limits, policy) else { return nil }
         // A probe is nobody's use of a policy.
         return pool.take(request.policy, now: monotonicNanoseconds(), isUse: !request.probe)
     }
@@ -69,7 +91,7 @@ extension ControlLoop {
 
     /// Orders what the pool needs. Returns in how many nanoseconds to look again, if at all.
     mutating func fillPool() -> UInt64? {
-        guard let preparer else { return nil }
+        guard let preparer, reload?.completeSince == nil else { return nil }
         while true {
             let now = monotonicNanoseconds()
             switch pool.next(now: now, policies: { policies[$0] != nil }) {

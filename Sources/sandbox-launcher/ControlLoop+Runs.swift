@@ -124,9 +124,7 @@ extension ControlLoop {
                 .slots,
                 "\(maximumSandboxes) sandboxes are alive; for more sandboxd needs a higher limit on descriptors")
         }
-        guard let prepared = policies[request.policy] else {
-            throw LaunchFailure(.refused, errno: ENOENT, "no policy \(request.policy)")
-        }
+        let prepared = try policy(for: request)
         let request = request.probe ? try RequestCheck.probe(request, of: prepared) : request
         try RequestCheck.check(request, against: prepared.policy)
         for descriptor in descriptors { try RequestCheck.checkStandardStream(descriptor) }
@@ -154,7 +152,7 @@ extension ControlLoop {
 
     /// A probe is nobody's use of a policy.
     private func canBeMadeAhead(_ start: RunStart) -> Bool {
-        preparer != nil && !isPreparerStuck && !start.request.probe
+        preparer != nil && isCurrent(start.policy) && !isPreparerStuck && !start.request.probe
             && !pool.isPaused(start.request.policy, now: monotonicNanoseconds())
             && canUsePrepared(start.request.limits, start.policy)
     }

@@ -11,6 +11,12 @@ struct ControlLoop: ~Copyable {
     let inbox = UnsafeMutableRawBufferPointer.allocate(byteCount: LauncherCommand.maximumBytes, alignment: 16)
     var policies: [String: PreparedPolicy] = [:]
     var sealed = false
+    /// One more with each reload.
+    var generation: UInt32 = 0
+    var previous: PreviousPolicies?
+    /// `nil`: this daemon's policies are for its life.
+    var policyReader: PolicyReader?
+    var reload: PolicyReload?
     var clients = Clients()
     var workspaces: WorkspaceOpener
     var sandboxes: [UInt64: Sandbox] = [:]
@@ -64,6 +70,8 @@ struct ControlLoop: ~Copyable {
     static let mostProbesBeyond = 8
     /// As many as this process has descriptors for, beside what it holds anyway.
     let maximumSandboxes: Int
+    /// Open when this process had nothing but its host: what a preparer needs beside its policies, whenever it is forked.
+    let inherited: Set<Int32>
     /// So many may die behind their answers; of more, the end is told when they are gone. What dies holds its memory and
     /// takes its CPU time as long as it is there.
     static let maximumDying = 32
@@ -94,16 +102,20 @@ struct ControlLoop: ~Copyable {
         case preparer = 5
         /// A prepared sandbox that waits, or is not needed any more.
         case waiting = 6
+        /// A process that reads policies for a reload.
+        case reader = 7
 
         func token(_ run: UInt64 = 0) -> UInt64 { rawValue << 60 | run }
     }
 
-    init(control: Int32, host: Host) throws(LaunchFailure) {
+    /// - Parameter open: this process's descriptors.
+    init(control: Int32, host: Host, open: Set<Int32>) throws(LaunchFailure) {
         self.control = control
         self.host = host
         maximumSandboxes = min(
             Self.mostSandboxes, max(1, (DescriptorLimit.current - 512) / Self.descriptorsOfSandbox))
         workspaces = WorkspaceOpener(host: host)
+        inherited = open.subtracting([control])
         readiness = try at(.descriptors) { () throws(SystemError) in
             let readiness = try ReadinessSet()
             try readiness.add(control, token: Kind.control.token())
@@ -114,7 +126,8 @@ struct ControlLoop: ~Copyable {
     /// Returns never: it ends with sandboxd.
     mutating func run() throws(LaunchFailure) -> Never {
         while true {
-            let wait = [fillPool(), letGo(), tellUnheard(), checkQueue(), retryRemains()].compactMap(\.self).min()
+            let wait = [checkReload(), fillPool(), letGo(), tellUnheard(), checkQueue(), retryRemains()]
+                .compactMap(\.self).min()
             for token in try at(
                 .descriptors, { () throws(SystemError) in try readiness.wait(milliseconds: patience(wait)) })
             {
@@ -153,6 +166,7 @@ struct ControlLoop: ~Copyable {
         case .audit: hearAudit()
         case .preparer: hearPreparer()
         case .waiting: buryWaiting(run)
+        case .reader: hearReader()
         case nil: break
         }
     }
@@ -208,6 +222,9 @@ struct ControlLoop: ~Copyable {
                 send(.sampled(run: run, usage: sandbox.prepared.group.usage(ended: false)))
             }
         case .pool: send(.pool(reportPool()))
+        case .reader(let arguments): setReader(arguments, descriptors)
+        case .reload: startReload()
+        case .adopted(let generation): adopted(generation)
         }
     }
 
@@ -246,6 +263,7 @@ struct ControlLoop: ~Copyable {
 
     /// sandboxd is gone. Nothing of it stays.
     mutating func finish() -> Never {
+        endReload()
         for sandbox in sandboxes.values {
             // Of a run that is over only pid 1 is left to be killed.
             if sandbox.isTold { try? sandbox.prepared.process.signal(SIGKILL) } else { sandbox.kill() }

@@ -32,14 +32,20 @@ enum Preparer {
         var group: String
     }
 
-    /// Forks it. `policies` are in the order of their names.
-    static func start(_ host: Host, _ policies: [PreparedPolicy], control: Int32) throws(SystemError) -> PreparerLink {
+    /// Forks it.
+    ///
+    /// - Parameters:
+    ///   - policies: in the order of their names.
+    ///   - inherited: descriptors of the host's. Of all others it keeps none: they are sockets of sandboxes and of sandboxd, at
+    ///     whose other ends somebody waits for the end.
+    static func start(
+        _ host: Host, _ policies: [PreparedPolicy], inherited: Set<Int32>
+    ) throws(SystemError) -> PreparerLink {
         let pair = try DescriptorPair.sockets(SOCK_SEQPACKET)
         let (own, theirs) = pair.release()
         let child = try ForkedChild.fork {
-            close(own)
-            // Its end is the launcher's only: who holds it open keeps the launcher alive.
-            close(control)
+            let needed = inherited.union(policies.map { $0.template.number }).union([theirs])
+            guard (try? closeDescriptors(except: needed)) != nil else { return 1 }
             return serve(host, policies, socket: theirs)
         }
         close(theirs)

@@ -44,7 +44,7 @@ enum RequestCheck {
     /// The probe that a request asks for, in this process's own words. It runs for nobody: whoever could make it run
     /// something else would have a sandbox without a client.
     static func probe(_ request: LaunchRequest, of prepared: PreparedPolicy) throws(LaunchFailure) -> LaunchRequest {
-        guard request == .probe(run: request.run, policy: prepared.policy) else {
+        guard request == .probe(run: request.run, policy: prepared.policy, generation: request.generation) else {
             throw refusal("a probe says nothing but its policy")
         }
         let strings = prepared.probeArguments + ProbePlan.environment

@@ -115,6 +115,13 @@ struct WarmPool {
         return removed
     }
 
+    /// Another preparer makes them from now on, for other policies.
+    mutating func startAnew() {
+        ordered = [:]
+        retryAt = [:]
+        isSettled = false
+    }
+
     enum Step {
         case nothing
         /// Look again after so many nanoseconds.

@@ -13,7 +13,8 @@ func launch() throws(LaunchFailure) -> Never {
     var waiting = pollfd(fd: controlDescriptor, events: Int16(POLLIN), revents: 0)
     // While sandboxd reads its policies: the tables and pages that the first filter needs.
     if poll(&waiting, 1, 0) == 0 { _ = try? FilterCompiler.compile(FilterRequest()) }
-    var loop = try ControlLoop(control: controlDescriptor, host: host)
+    let open = try at(.descriptors) { () throws(SystemError) in try openDescriptors() }
+    var loop = try ControlLoop(control: controlDescriptor, host: host, open: open)
     try loop.run()
 }
 

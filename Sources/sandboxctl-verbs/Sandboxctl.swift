@@ -10,7 +10,7 @@ struct Sandboxctl: AsyncParsableCommand {
         commandName: "sandboxctl", abstract: "Run commands in sandboxes, and see and judge what policies say.",
         subcommands: [
             ExecCommand.self, ListCommand.self, KillCommand.self, StatsCommand.self, TopCommand.self,
-            PolicyCommand.self, VerifyCommand.self, DoctorCommand.self, VersionCommand.self,
+            PolicyCommand.self, VerifyCommand.self, ReloadCommand.self, DoctorCommand.self, VersionCommand.self,
         ])
 }
 

@@ -37,12 +37,21 @@ struct LauncherProcess {
     ///   - served: the socket that clients come through.
     ///   - landlockAudit: whether Landlock's refusals are to be taken from the host's audit messages.
     ///   - warm: how many sandboxes are made ahead and wait.
-    func prepare(_ policies: PolicySet, served: Int32, landlockAudit: Bool, warm: UInt32) throws {
+    ///   - reader: how this program is started to read policies anew; `nil`: they are for this daemon's life.
+    func prepare(
+        _ policies: PolicySet, served: Int32, landlockAudit: Bool, warm: UInt32, reader: [String]?
+    ) throws {
         if landlockAudit { try Self.startAudit(socket) }
         for name in policies.names.sorted() {
             if let policy = policies[name] { try Self.send(.policy(policy.compiled()), socket) }
         }
         try Self.send(.trust, socket, descriptors: [served])
+        if let reader {
+            let program = OwnedDescriptor(
+                owning: try system("open", "/proc/self/exe") { open("/proc/self/exe", O_RDONLY | O_CLOEXEC) })
+            try Self.send(.reader(arguments: reader), socket, descriptors: [program.number])
+            extendLifetime(program)
+        }
         try Self.send(.seal(warm: warm), socket)
     }
 

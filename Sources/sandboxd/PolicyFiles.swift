@@ -1,4 +1,5 @@
 import Glibc
+import LaunchPlan
 import LinuxSystem
 import SandboxPolicy
 
@@ -12,6 +13,11 @@ enum PolicyFiles {
     /// - Parameter only: the one policy that is wanted, if there is one of that name. Of others nothing is read then, neither
     ///   what is wrong in them.
     static func load(directory: String?, files: [String], only: String?) throws -> PolicySet {
+        try resolve(try read(directory: directory, files: files), only: only)
+    }
+
+    /// The files as they are now.
+    static func read(directory: String?, files: [String]) throws(StartUpError) -> [PolicyInput] {
         var inputs: [PolicyInput] = []
         do throws(SystemError) {
             for path in try paths(in: directory) { inputs.append(try input(path, ownedByRoot: true)) }
@@ -19,6 +25,18 @@ enum PolicyFiles {
         } catch {
             throw StartUpError(.configuration, "\(error)")
         }
+        return inputs
+    }
+
+    /// The same policies of what another process has read.
+    static func resolve(_ texts: PolicyTexts) throws -> PolicySet {
+        try resolve(
+            texts.files.map {
+                PolicyInput(name: PolicyInput.name(ofFile: $0.path), path: $0.path, contents: $0.contents)
+            }, only: nil)
+    }
+
+    static func resolve(_ inputs: [PolicyInput], only: String?) throws -> PolicySet {
         // Where it is not there, or anything is wrong, everything is read: for every problem, and the names of all.
         if let only, let policy = PolicySet.alone(only, of: inputs) { return try resolveTenants(in: policy) }
         let policies: PolicySet

@@ -1,4 +1,5 @@
 import ArgumentParser
+import SandboxModel
 
 /// sandboxd's arguments.
 struct Sandboxd: ParsableCommand {
@@ -38,6 +39,11 @@ struct Sandboxd: ParsableCommand {
     @Option(help: "How many sandboxes to make ahead of requests, for policies in use; 0: each when it is asked for.")
     var warm = 8
 
+    @Option(help: "How long runs may go on when the service is stopped, as 10s; new ones are refused meanwhile.")
+    var drain = "10s"
+
+    @Flag(help: .hidden) var readPolicies = false
+
     @OptionGroup var runLimits: RunLimitOptions
 
     @Option(help: "How much to log: trace, debug, info, notice, warning, error or critical.")
@@ -45,6 +51,13 @@ struct Sandboxd: ParsableCommand {
 
     func validate() throws {
         guard (0...1024).contains(warm) else { throw ValidationError("--warm takes 0 to 1024") }
+    }
+
+    private func drainMilliseconds() throws(StartUpError) -> UInt64 {
+        if drain == "0s" { return 0 }
+        do throws(QuantityError) { return try TimeSpan.parse(drain, in: 1...3_600_000) } catch {
+            throw StartUpError(.usage, "--drain: \(error)")
+        }
     }
 
     func run() throws {
@@ -61,8 +74,10 @@ struct Sandboxd: ParsableCommand {
         options.landlockAudit = landlockAudit
         options.warm = UInt32(warm)
         options.logLevel = logLevel
+        options.readsPolicies = readPolicies
         do throws(StartUpError) {
             options.limits = try runLimits.limits
+            options.drainMilliseconds = try drainMilliseconds()
         } catch {
             writeLine("sandboxd: \(error.message)")
             throw ExitCode(error.status.rawValue)

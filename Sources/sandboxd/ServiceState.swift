@@ -39,7 +39,17 @@ final class ServiceState {
         }
     }
 
-    func stopping() { tell("STOPPING=1", "STATUS=finishing what runs") }
+    /// - Parameter seconds: how long it may take; longer than the unit says, where it must.
+    func stopping(within seconds: Int64) {
+        tell("STOPPING=1", "STATUS=finishing what runs", "EXTEND_TIMEOUT_USEC=\(seconds * 1_000_000)")
+    }
+
+    func reloading() {
+        tell("RELOADING=1", "STATUS=reading policies", "MONOTONIC_USEC=\(monotonicNanoseconds() / 1000)")
+    }
+
+    /// A reload has ended, however.
+    func reloaded(status: String) { tell("READY=1", "STATUS=\(status)") }
 
     private func tell(_ lines: String...) {
         do throws(SystemError) {

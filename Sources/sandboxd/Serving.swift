@@ -34,6 +34,7 @@ enum Serving {
             }
         }
 
+        var isActivated: Bool { if case .activated = self { true } else { false } }
         var isConnected: Bool { if case .connected = self { true } else { false } }
     }
 
@@ -46,28 +47,27 @@ enum Serving {
     ///
     /// - Parameter announce: called when the launcher has taken everything.
     static func run(
-        _ source: Source, policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, manager: ServiceManager,
-        log: Logger, announce: (ResourceControl) -> Void
+        _ source: Source, policies: PolicySet, launcher: LauncherProcess, options: StartUpOptions,
+        manager: ServiceManager, log: Logger, announce: (ResourceControl) -> Void
     ) throws -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
-        for number in [SIGTERM, SIGINT, SIGUSR1] { sigaddset(&signals, number) }
+        for number in [SIGTERM, SIGINT, SIGUSR1, SIGHUP] { sigaddset(&signals, number) }
         // Before the loop's thread exists: it inherits this, and signals come to nobody but sigwait.
         pthread_sigmask(SIG_BLOCK, &signals, nil)
+        if !source.isConnected { signal(SIGHUP, SIG_DFL) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         // While the launcher works on the policies.
         let parts = try loop.submit {
             NIOLoopBound(
                 try Parts(
-                    policies: policies, launcher: launcher, limits: limits, manager: manager,
+                    policies: policies, launcher: launcher, limits: options.limits, manager: manager,
                     ahead: source.isConnected, loop: loop, log: log), eventLoop: loop)
         }.wait()
         announce(try loop.flatSubmit { parts.value.answers.result }.wait())
         try loop.flatSubmit { serve(source, parts.value) }.wait()
-        try loop.submit {
-            parts.value.state.ready(parts.value.engine, status: "serving \(policies.names.count) policies")
-        }.wait()
+        try loop.submit { parts.value.state.ready(parts.value.engine, status: parts.value.status) }.wait()
         while true {
             var number: Int32 = 0
             guard sigwait(&signals, &number) == 0 else { continue }
@@ -75,12 +75,14 @@ enum Serving {
                 loop.execute { parts.value.engine.stop() }
                 return status
             }
-            guard number != SIGUSR1 else { continue }
-            log.info("stopping", metadata: ["signal": "\(number)"])
-            loop.execute {
-                parts.value.state.stopping()
-                let reason = ServiceError(.draining, "sandboxd is stopping", category: .temporary)
-                parts.value.server.stop(within: closingTime, because: reason) { finish(0) }
+            switch number {
+            case SIGUSR1: continue
+            case SIGHUP: loop.execute { parts.value.reload() }
+            default:
+                // SIGINT is somebody's at a terminal, who does not want to wait.
+                let drain = number == SIGTERM ? options.drainMilliseconds : 0
+                log.info("stopping", metadata: ["signal": "\(number)", "drain_ms": "\(drain)"])
+                loop.execute { parts.value.stop(after: .milliseconds(Int64(drain))) }
             }
         }
     }
@@ -90,6 +92,9 @@ enum Serving {
         let server: Server
         let answers: LauncherAnswers
         let state: ServiceState
+        private let log: Logger
+
+        var status: String { "serving \(engine.policies.names.count) policies" }
 
         /// Begins to hear what the launcher answers. No client is served yet.
         ///
@@ -99,6 +104,7 @@ enum Serving {
             loop: any EventLoop, log: Logger
         ) throws {
             state = ServiceState(manager, log: log)
+            self.log = log
             let link = LauncherLink(socket: OwnedDescriptor(owning: launcher.socket), loop: loop)
             let unknown = ResourceControl(version: 0, features: [])
             let engine = try Engine(
@@ -118,6 +124,21 @@ enum Serving {
             // Of several it is not known yet which one is meant.
             if ahead, policies.names.count == 1, let name = policies.names.first { engine.beginAhead(with: name) }
         }
+
+        /// For whoever has sent a signal, to whom nothing can be said but by the log.
+        func reload() {
+            do throws(ServiceError) {
+                try engine.reload { _ in }
+            } catch {
+                log.error("policies not reloaded", metadata: ["reason": "\(error.message)"])
+            }
+        }
+
+        func stop(after drain: TimeAmount) {
+            state.stopping(within: (drain + closingTime + .seconds(5)).nanoseconds / 1_000_000_000)
+            let reason = ServiceError(.draining, "sandboxd is stopping", category: .temporary)
+            server.stop(after: drain, within: closingTime, because: reason) { finish(0) }
+        }
     }
 
     private static func serve(_ source: Source, _ parts: Parts) -> EventLoopFuture<Void> {
@@ -126,6 +147,8 @@ enum Serving {
             let reason = ServiceError(.launcherGone, "the launcher has ended", category: .temporary)
             server.stop(within: closingTime, because: reason) { finish(launcherGoneStatus) }
         }
+        parts.server.isListenerShared = source.isActivated
+        if !source.isConnected { allowReload(parts) }
         switch source {
         case .listening(let descriptor), .activated(let descriptor):
             // In the background: a request waits for the probe of its own policy alone.
@@ -137,6 +160,22 @@ enum Serving {
                 server.stop(within: closingTime, because: reason) { finish(0) }
             }
             return parts.server.serve(connected: descriptor)
+        }
+    }
+
+    private static func allowReload(_ parts: Parts) {
+        let (engine, server) = (parts.engine, parts.server)
+        engine.readPolicies = { try PolicyFiles.resolve($0) }
+        engine.onReload = { [state = parts.state, unowned engine] isUnderWay in
+            if isUnderWay {
+                state.reloading()
+            } else {
+                state.reloaded(status: "serving \(engine.policies.names.count) policies")
+            }
+        }
+        engine.onDisagreement = { [unowned server] reason in
+            let error = ServiceError(.launchFailed, reason, category: .temporary)
+            server.stop(within: closingTime, because: error) { finish(launcherGoneStatus) }
         }
     }
 

@@ -40,6 +40,7 @@ struct StartUp {
                 "sandboxd must be started as root: it starts sandbox-launcher, which builds the sandboxes, and then "
                     + "becomes an ordinary user; use sudo, or ask whoever runs the service")
         }
+        if options.readsPolicies { return PolicyReaderProcess(options: options).perform() }
         // First of all, before a descriptor is taken for anything else.
         // A daemon for one call is no service: what its caller's service manager gave the caller is the caller's.
         let manager = try options.connection == nil ? ServiceManager() : ServiceManager([:], pid: getpid())
@@ -64,14 +65,14 @@ struct StartUp {
         let source = try source(manager.sockets)
         try launcher.prepare(
             policies, served: source.descriptor, landlockAudit: options.landlockAudit,
-            warm: options.warm)
+            warm: options.warm, reader: source.isConnected ? nil : try options.readerArguments())
         if options.connection != nil { Processor.sendAway(launcher.process.pid) }
         // After the launcher's start: it gives the sandboxes what this process had.
         Niceness.lower(to: Niceness.ofService)
         let log = Logger(label: Self.serviceName) { _ in LineLog(logLevel: level) }
         try Privileges.drop(uid: account.uid, gid: account.gid)
         let status = try Serving.run(
-            source, policies: policies, launcher: launcher, limits: options.limits, manager: manager, log: log
+            source, policies: policies, launcher: launcher, options: options, manager: manager, log: log
         ) { resources in
             log.notice(
                 "serving",
@@ -91,6 +92,7 @@ struct StartUp {
         while lowest <= 2 { lowest = try system("open", "/dev/null") { open("/dev/null", O_RDWR) } }
         close(lowest)
         signal(SIGPIPE, SIG_IGN)
+        // A service waits for it before it has a second thread; a daemon for one call has nothing to do with it.
         signal(SIGHUP, SIG_IGN)
         var limit = rlimit()
         let descriptors = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

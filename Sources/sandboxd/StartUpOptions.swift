@@ -1,3 +1,5 @@
+import Glibc
+import LinuxSystem
 import SandboxEngine
 
 /// What sandboxd was told, as `Sandboxd` describes it.
@@ -14,9 +16,30 @@ struct StartUpOptions {
     var landlockAudit = false
     var warm: UInt32 = 8
     var limits = EngineLimits()
+    /// How long runs may go on when the service is stopped, in milliseconds.
+    var drainMilliseconds: UInt64 = 10_000
+    /// This process reads policies for a launcher, and serves nobody.
+    var readsPolicies = false
     var logLevel = "info"
 
     init() {}
+
+    /// What a process that reads the policies of this one anew is started with. It is another one's child, somewhere else.
+    func readerArguments() throws(StartUpError) -> [String] {
+        var arguments: [String] = []
+        if let policyDirectory { arguments += ["--policy-directory", try Self.absolute(policyDirectory)] }
+        for file in policyFiles { arguments += ["--policy-file", try Self.absolute(file)] }
+        return arguments
+    }
+
+    private static func absolute(_ path: String) throws(StartUpError) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let directory = getcwd(nil, 0) else {
+            throw StartUpError(.osError, "failed to find the current directory: \(errnoName(errno))")
+        }
+        defer { free(directory) }
+        return "\(String(cString: directory))/\(path)"
+    }
 
     /// The arguments of a daemon for one call (`PrivateDaemon`), which is started for each command: ArgumentParser takes 3 ms
     /// for them. `nil` for any others, which are its.

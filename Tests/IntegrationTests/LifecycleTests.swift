@@ -86,7 +86,7 @@ struct LifecycleTests {
     }
 
     @Test func `a service that stops gives every run its result, also the last one`() async throws {
-        let service = try ServiceFixture()
+        let service = try ServiceFixture(options: ["--drain", "0s"])
         let client = try await SandboxClient.connect(socket: service.socket)
         var runs: [Run] = []
         for index in 0..<3 { runs.append(try await start(client, "sleep 112\(index)")) }

@@ -32,7 +32,8 @@ final class ServiceFixture: Sendable {
     }
 
     deinit {
-        kill(daemon.pid, SIGTERM)
+        // Not SIGTERM: nobody waits for what a test has left running.
+        kill(daemon.pid, SIGINT)
         daemon.wait()
     }
 

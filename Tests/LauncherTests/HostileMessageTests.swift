@@ -13,7 +13,9 @@ struct HostileMessageTests {
         [
             .policy(.testing(name: "other")), .trust, .seal(), .admit(client: 9), .dismiss(client: 9),
             .launch(daemon.request { $0.workspace = "/var/tmp/none" }), .signal(run: 1, signal: 9), .kill(run: 1),
-            .sample(run: 1), .stop(run: 1), .pool,
+            .sample(run: 1), .stop(run: 1), .pool, .prepare(policy: "testing"), .reader(arguments: ["-c", "true"]),
+            .reload,
+            .adopted(generation: 1),
         ]
     }
 
@@ -72,7 +74,7 @@ struct HostileMessageTests {
             withUnsafeBytes(of: UInt32(wrong.count).littleEndian) { writer += Array($0) }
             try daemon.harness.sendRaw(writer + wrong + bytes[20...])
         }
-        for kind in UInt8.min...UInt8.max where !(1...12).contains(kind) {
+        for kind in UInt8.min...UInt8.max where !(1...16).contains(kind) {
             try daemon.harness.sendRaw([kind])
             try daemon.harness.sendRaw([kind] + bytes.dropFirst())
         }

@@ -20,8 +20,11 @@ final class LauncherHarness {
     }
 
     /// A launcher with one policy, sealed, and a client 1 that is this process.
+    ///
+    /// - Parameter reader: arguments of `program`, which reads policies anew.
     static func ready(
-        _ policy: CompiledPolicy = .testing(), audit: Bool = false, warm: UInt32 = 0, prefix: [String] = []
+        _ policy: CompiledPolicy = .testing(), audit: Bool = false, warm: UInt32 = 0, prefix: [String] = [],
+        reader: [String] = [], program: String? = nil
     ) throws -> LauncherHarness {
         let harness = try LauncherHarness(prefix: prefix)
         if audit {
@@ -31,6 +34,11 @@ final class LauncherHarness {
         try harness.send(.policy(policy))
         let answer = try harness.next()
         guard case .policyReady = answer else { throw HarnessError.unexpected("\(answer)") }
+        if let program {
+            let file = OwnedDescriptor(owning: try system("open", program) { open(program, O_RDONLY | O_CLOEXEC) })
+            try harness.send(.reader(arguments: reader), [file.number])
+            extendLifetime(file)
+        }
         let pair = try DescriptorPair.sockets(SOCK_STREAM)
         try harness.send(.trust, [pair.first.number])
         try harness.send(.seal(warm: warm))
@@ -127,12 +135,13 @@ final class LauncherHarness {
     /// Runs a command to its end. Standard output and error are one pipe of at most 64 KiB.
     func run(
         _ argv: [String], workspace: String? = nil, cwd: String = "", limits: LaunchLimits = .testing,
-        environment: [String] = ["PATH=/usr/bin:/bin"], client: UInt32 = 1, policy: String = "testing"
+        environment: [String] = ["PATH=/usr/bin:/bin"], client: UInt32 = 1, policy: String = "testing",
+        generation: UInt32 = 0
     ) throws -> Finished {
         try finish(
             LaunchRequest(
                 run: nextRun, policy: policy, client: client, workspace: workspace, cwd: cwd, argv: argv,
-                environment: environment, limits: limits, terminal: false))
+                environment: environment, limits: limits, terminal: false, generation: generation))
     }
 
     /// Starts a command, which goes on while the test looks at it.

@@ -99,7 +99,8 @@ final class FakeLauncher: Sendable {
                 let sample = shared.withLock { $0.silent.contains(run) ? nil : $0.sample }
                 if let sample { send(.sampled(run: run, usage: sample)) }
             case .pool: if let pool = shared.withLock({ $0.pool }) { send(.pool(pool)) }
-            case .admit, .dismiss, .prepare, .signal, .policy, .trust, .audit, .seal: message.closeAll()
+            case .reload, .adopted, .reader, .admit, .dismiss, .prepare, .signal, .policy, .trust, .audit, .seal:
+                message.closeAll()
             }
         }
         end()

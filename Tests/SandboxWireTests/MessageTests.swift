@@ -43,7 +43,7 @@ import Testing
         .kill(channel: 6, id: "x", now: true), .stats(channel: 8, id: "x"), .host(channel: 9), .service(channel: 10),
         .verify(channel: 7, policy: nil, allChecks: false),
         .verify(channel: 8, policy: "p", allChecks: true),
-        .policies(channel: 7), .policy(channel: 8, name: "python"),
+        .reload(channel: 9), .policies(channel: 7), .policy(channel: 8, name: "python"),
     ]
 
     static let serverMessages: [ServerMessage] = [
@@ -76,6 +76,12 @@ import Testing
                     checks: [ProbeCheck(name: "seccomp", passed: false, expected: "2", observed: "0")]),
                 PolicyVerification(policy: "q", digest: "e", state: .unproven, reason: "r"),
             ]),
+        .reloaded(
+            channel: 7,
+            reload: ReloadReport(policies: [
+                ReloadReport.Entry(policy: "a", change: .changed, digest: "d", state: .failed, reason: "r"),
+                ReloadReport.Entry(policy: "b", change: .removed),
+            ])),
         .policies(
             channel: 5, policies: [PolicySummary(name: "a", description: "", digest: "d", origin: "built-in")]),
         .policy(

@@ -1,0 +1,96 @@
+import Glibc
+import LaunchPlan
+import LinuxSystem
+import SandboxTestSupport
+import Testing
+
+/// A sandboxd that was taken over, and policies that root has since replaced.
+@Suite(.needs(.root), .needs(.cgroup), .serialized)
+struct ReloadHostilityTests {
+    private let policies = TemporaryDirectory()
+
+    /// A launcher that holds the policy `testing`, and finds others when it reads anew.
+    private func launcher() throws -> LauncherHarness {
+        let harness = try LauncherHarness.ready(
+            reader: ["--policy-directory", policies.path], program: BuiltProducts.path("sandboxd"))
+        return harness
+    }
+
+    /// What the launcher says to a reload, without the texts.
+    private func reload(_ harness: LauncherHarness) throws -> LauncherEvent {
+        try harness.send(.reload)
+        while true {
+            let event = try harness.next()
+            if case .policyText = event { continue }
+            return event
+        }
+    }
+
+    private func failure(_ harness: LauncherHarness, policy: String, generation: UInt32) throws -> LaunchFailure? {
+        try harness.run(["true"], policy: policy, generation: generation).failure
+    }
+
+    @Test func `whoever has taken over sandboxd does not choose what is read`() throws {
+        let directory = TemporaryDirectory()
+        let shell = OwnedDescriptor(owning: open("/bin/touch", O_RDONLY | O_CLOEXEC))
+        // One that had no reader, and one that had: neither takes another.
+        for harness in [try LauncherHarness.ready(), try launcher()] {
+            try harness.send(.reader(arguments: ["\(directory.path)/mark"]), [shell.number])
+            _ = try reload(harness)
+            #expect(access("\(directory.path)/mark", F_OK) != 0)
+        }
+        #expect(try reload(try LauncherHarness.ready()).isReloadFailed)
+    }
+
+    @Test func `what was replaced can be used no longer than it takes to say so`() throws {
+        let harness = try launcher()
+        #expect(try failure(harness, policy: "testing", generation: 0) == nil)
+        #expect(try failure(harness, policy: "testing", generation: 1)?.errno == ESTALE)
+        #expect(try reload(harness) == .policiesReplaced(generation: 1))
+        // A request that was on its way.
+        #expect(try failure(harness, policy: "testing", generation: 0) == nil)
+        #expect(try failure(harness, policy: "testing", generation: 1)?.errno == ENOENT)
+        #expect(try failure(harness, policy: "default", generation: 0)?.errno == ENOENT)
+        #expect(try failure(harness, policy: "default", generation: 1) == nil)
+        // No word of adoption: the old ones end by themselves.
+        usleep(1_200_000)
+        #expect(try failure(harness, policy: "testing", generation: 0)?.errno == ESTALE)
+    }
+
+    @Test func `and no longer than sandboxd needs it`() throws {
+        let harness = try launcher()
+        #expect(try reload(harness) == .policiesReplaced(generation: 1))
+        try harness.send(.adopted(generation: 7))
+        #expect(try failure(harness, policy: "testing", generation: 0) == nil)
+        try harness.send(.adopted(generation: 1))
+        #expect(try failure(harness, policy: "testing", generation: 0)?.errno == ESTALE)
+    }
+
+    @Test func `the texts are what root has read`() throws {
+        let text = "version: 1\nextends: default\ndescription: \(String(repeating: "x", count: 1000))\n"
+        for number in 0..<60 { try policies.write("p\(number).yaml", text) }
+        let harness = try launcher()
+        try harness.send(.reload)
+        var bytes: [UInt8] = []
+        while case .policyText(let portion) = try harness.next() { bytes += portion }
+        let texts = try PolicyTexts(decoding: bytes)
+        #expect(texts.files.count == 60)
+        #expect(texts.files.allSatisfy { $0.contents == Array(text.utf8) && $0.path.hasPrefix(policies.path) })
+    }
+
+    /// It is somebody's who can write there, and no policy.
+    @Test func `a directory that is not root's is not read`() throws {
+        chown(policies.path, 12345, 12345)
+        let harness = try launcher()
+        guard case .reloadFailed(let reason) = try reload(harness) else {
+            Issue.record("reloaded")
+            return
+        }
+        #expect(reason.contains(policies.path))
+        #expect(try failure(harness, policy: "testing", generation: 0) == nil)
+    }
+}
+
+extension LauncherEvent {
+    fileprivate var isReloadFailed: Bool { if case .reloadFailed = self { true } else { false } }
+}
