@@ -35,6 +35,7 @@ extension ControlLoop {
             let link = try Preparer.start(host, policyNames.compactMap { policies[$0] }, inherited: inherited)
             try readiness.add(link.socket.number, token: Kind.preparer.token())
             preparer = link
+            preparerRevival.began(at: monotonicNanoseconds())
         } catch {
             say("no preparer can be started (\(error)): sandboxes are made when they are asked for")
             pool = WarmPool(capacity: 0)
@@ -194,21 +195,45 @@ extension ControlLoop {
         if let slot = slots.removeValue(forKey: number) { host.slots.giveBack(slot) }
     }
 
-    /// Requests go on to be served, each with a sandbox that is made for it.
-    ///
-    /// What it was making is this process's child and known to nobody: it ends when it finds its socket closed. Nobody can say
-    /// when that is, so that its identities stay taken; there are four at most.
+    /// Requests go on to be served, each with a sandbox that is made for it, until there is another preparer.
     private mutating func losePreparer() -> UInt64? {
         guard let preparer else { return nil }
         say("the preparer has ended: sandboxes are made when they are asked for")
+        preparerRevival.lost(at: monotonicNanoseconds())
         readiness.forget(preparer.socket.number)
         preparer.process.killAndReap()
         self.preparer = nil
         // Its unfinished work and what it was told to remove; a group that somebody is in stays.
         remains = []
+        endUnknownChildren()
         host.groups.removeEmpty()
         slots = [:]
         makeQueue()
+        return nil
+    }
+
+    /// What a preparer was making when it ended is this process's child and known to nobody. Where it can be told from all others
+    /// it ends now; else it does when it finds its socket closed, nobody can say when that is, and its identities (of four
+    /// sandboxes at most) stay taken.
+    private mutating func endUnknownChildren() {
+        guard let children = try? host.proc.read("\(getpid())/task/\(getpid())/children") else { return }
+        var known = Set(sandboxes.values.map { $0.prepared.process.pid } + waiting.values.map { $0.process.pid })
+        if let reload { known.insert(reload.process.pid) }
+        for child in children.split(separator: " ").compactMap({ Int32($0) }) where !known.contains(child) {
+            // A child that is not reaped: the number is its own.
+            Glibc.kill(child, SIGKILL)
+            while waitpid(child, nil, 0) < 0, errno == EINTR {}
+        }
+        for slot in slots.values { host.slots.giveBack(slot) }
+    }
+
+    /// Makes another one some time after one has ended. Returns in how many nanoseconds to look again, if at all.
+    mutating func revivePreparer() -> UInt64? {
+        guard sealed, preparer == nil, pool.capacity > 0 else { return nil }
+        let now = monotonicNanoseconds()
+        guard preparerRevival.isDue(now) else { return preparerRevival.dueAt - now }
+        pool.startAnew()
+        forkPreparer()
         return nil
     }
 

@@ -40,6 +40,7 @@ struct ControlLoop: ~Copyable {
 
     /// `nil`: there is none, and no sandbox is made ahead.
     var preparer: PreparerLink?
+    var preparerRevival = PreparerRevival()
     var pool = WarmPool(capacity: 0)
     /// The policies' names in the preparer's order.
     var policyNames: [String] = []
@@ -126,8 +127,10 @@ struct ControlLoop: ~Copyable {
     /// Returns never: it ends with sandboxd.
     mutating func run() throws(LaunchFailure) -> Never {
         while true {
-            let wait = [checkReload(), fillPool(), letGo(), tellUnheard(), checkQueue(), retryRemains()]
-                .compactMap(\.self).min()
+            let wait = [
+                checkReload(), revivePreparer(), fillPool(), letGo(), tellUnheard(), checkQueue(), retryRemains(),
+            ]
+            .compactMap(\.self).min()
             for token in try at(
                 .descriptors, { () throws(SystemError) in try readiness.wait(milliseconds: patience(wait)) })
             {

@@ -53,6 +53,28 @@ struct WarmFaultTests {
             #expect(try harness.run(["true"], policy: "default").report?.ending == .exited(0))
         }
         #expect(try children(harness, "sandbox-launch").isEmpty)
+        #expect(try harness.pool().capacity == 0)
+        // And some time later there is another one.
+        try waitForPool(harness)
+        let next = try #require(try children(harness, "sandbox-launch").first)
+        #expect(next != preparer)
+        #expect(try harness.run(["true"], policy: "default").report?.ending == .exited(0))
+    }
+
+    /// What it was at is nobody's: it must not stay, neither as a process nor as a group nor as an identity.
+    @Test func `a preparer that dies at its work leaves nothing`() throws {
+        let harness = try ready(warm: 8)
+        for turn in 0..<2 {
+            for _ in 0..<20 { _ = try harness.run(["true"], policy: "default") }
+            let preparer = try #require(try children(harness, "sandbox-launch").first)
+            usleep(UInt32(turn) * 700)
+            kill(preparer, SIGKILL)
+            for _ in 0..<400 where try harness.pool().capacity != 0 { usleep(5000) }
+            let waiting = try harness.pool().waiting.reduce(0) { $0 + Int($1.count) }
+            #expect(try children(harness, "sandbox-init").count <= waiting)
+            for _ in 0..<2000 where try harness.pool().capacity == 0 { usleep(5000) }
+            try waitForPool(harness)
+        }
     }
 
     @Test func `more sandboxes than there are descriptors for are refused, and nothing else suffers`() throws {
