@@ -111,7 +111,7 @@ let package = Package(
         .target(
             name: "SandboxServer",
             dependencies: [
-                "SandboxModel", "SandboxWire", "LinuxSystem", "SandboxPolicy", "SandboxEngine", logging,
+                "LaunchPlan", "SandboxModel", "SandboxWire", "LinuxSystem", "SandboxPolicy", "SandboxEngine", logging,
             ] + nio,
             swiftSettings: strict),
 
@@ -145,7 +145,9 @@ let package = Package(
         .executableTarget(
             name: "sandboxctl-verbs",
             dependencies: [
-                "LinuxSystem", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy", argumentParser,
+                "CSandbox", "LaunchPlan", "LinuxSystem", "SandboxClient", "SandboxExec", "SandboxModel",
+                "SandboxPolicy",
+                "SeccompFilter", argumentParser,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -209,8 +211,9 @@ let package = Package(
         .testTarget(
             name: "SandboxctlTests",
             dependencies: [
-                "sandboxctl-verbs", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy", "SandboxWire",
-                argumentParser,
+                "sandboxctl-verbs", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy",
+                "SandboxTestSupport",
+                "SandboxWire", argumentParser,
             ],
             swiftSettings: strict),
         .testTarget(name: "SandboxBenchTests", dependencies: ["sandbox-bench"], swiftSettings: strict),

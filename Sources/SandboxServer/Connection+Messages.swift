@@ -1,10 +1,11 @@
+import LaunchPlan
 import NIOCore
 import SandboxEngine
 import SandboxModel
 import SandboxWire
 
-/// What the hello of this server says of itself.
-private let serverName = "sandboxd"
+/// What the hello of this server says of itself: name and version.
+private let serverName = "sandboxd \(ProductVersion.text)"
 /// Messages that this server takes beyond those that every server of this version takes.
 private let serverCapabilities = [
     WireCapability.host, WireCapability.policies, WireCapability.reload, WireCapability.service, WireCapability.trace,

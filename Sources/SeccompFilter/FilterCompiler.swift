@@ -22,6 +22,12 @@ package enum FilterError: Error, Sendable, Equatable {
 }
 
 package enum FilterCompiler {
+    /// Of libseccomp: "2.5.4".
+    package static var libraryVersion: String {
+        guard let version = seccomp_version()?.pointee else { return "not known" }
+        return "\(version.major).\(version.minor).\(version.micro)"
+    }
+
     /// Refused calls go to pid 1 (`seccomp_unotify(2)`), which counts them and answers EPERM; those that this library does
     /// not know answer ENOSYS, as on an older kernel. i386 and x32 calls go to pid 1 too, which ends their process.
     ///

@@ -18,6 +18,12 @@ func launch() throws(LaunchFailure) -> Never {
     try loop.run()
 }
 
+// As sandboxd starts it, it has no arguments. What asks is `sandboxctl doctor`: whether all programs are of one version.
+if CommandLine.argc > 1 {
+    let text = "sandbox-launcher \(ProductVersion.text)\n"
+    _ = text.withCString { write(1, $0, strlen($0)) }
+    exit(0)
+}
 do {
     try launch()
 } catch {

@@ -37,7 +37,7 @@ struct CheckPolicies: ParsableCommand {
 
     /// Rates that policies ask for and this host's control groups cannot keep.
     static func hostWarnings(in set: PolicySet, of inputs: [PolicyInput], _ facts: HostFacts) -> [PolicyDiagnostic] {
-        let lacking = Set(HostChecks.findings(of: facts).filter { !$0.isFound }.map(\.name))
+        let lacking = Set(HostChecks.groups(facts).filter { !$0.found }.map(\.name))
         return inputs.flatMap { input in
             ["read-rate", "write-rate"].filter(lacking.contains).compactMap { name in
                 guard let policy = set[input.name],

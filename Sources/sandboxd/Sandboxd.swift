@@ -1,10 +1,12 @@
 import ArgumentParser
+import LaunchPlan
 import SandboxModel
 
 /// sandboxd's arguments.
 struct Sandboxd: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sandboxd", abstract: "Run commands that nobody trusts, each in a fresh sandbox.")
+        commandName: "sandboxd", abstract: "Run commands that nobody trusts, each in a fresh sandbox.",
+        version: "sandboxd \(ProductVersion.text)")
 
     @Option(help: "The Unix socket to listen on.")
     var socket = "/run/sandboxd/sandboxd.sock"

@@ -235,34 +235,6 @@ struct UsageVerbTests {
         #expect(ran.output == expected + "status \(status)\n", "\(ran.errors)")
         run.cancel(now: true)
     }
-
-    // MARK: - doctor
-
-    @Test func `doctor says which cgroup version is used, with a service and without one`() throws {
-        struct Report: Decodable {
-            var service: String?
-            var sufficient: Bool
-            var findings: [HostReport.Finding]
-        }
-        let asked = try ctl("doctor", ["--json"])
-        let report = try JSONDecoder().decode(Report.self, from: Data(asked.output.utf8))
-        #expect(asked.status == 0 && report.sufficient && report.service == "sandboxd")
-        let found = try #require(report.findings.first { $0.name == "cgroup" })
-        #expect(found.isFound)
-        let table = try ctl("doctor", [])
-        #expect(table.status == 0 && table.output.contains(found.detail), "\(table.output)")
-
-        let nowhere = ["PATH=/usr/bin:/bin", "SANDBOXD_SOCKET=\(service.directory.path)/no.sock"]
-        let alone = try Ran([BuiltProducts.path("sandboxctl"), "doctor", "--json"], environment: nowhere)
-        let own = try JSONDecoder().decode(Report.self, from: Data(alone.output.utf8))
-        #expect(alone.status == 0 && own.sufficient && own.service == nil, "\(alone.output)")
-        // Both mean the same hierarchy.
-        let version = found.detail.contains("v2") ? "v2" : "v1"
-        #expect(found.detail.contains(version))
-        #expect(own.findings.first { $0.name == "cgroup" }?.detail.hasPrefix("\(version) is used") == true)
-        // One that was named must answer.
-        #expect(try Ran(sandboxctl: ["doctor", "--socket", "\(service.directory.path)/no.sock"]).status == 125)
-    }
 }
 
 /// Ctrl-C and kill, where the policy gives the command a grace that nobody would wait for.

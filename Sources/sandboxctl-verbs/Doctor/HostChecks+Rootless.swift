@@ -1,0 +1,127 @@
+import LinuxSystem
+
+/// What an ordinary user's `exec --standalone` takes: it makes its sandboxes in user namespaces of its own, below a group that
+/// the user's service manager gives it.
+extension HostChecks {
+    static func standalone(_ host: HostFacts) -> [Finding] {
+        [userNamespaces(host), visibleProc(host), userGroup(host), userService(host)]
+    }
+
+    private static func userNamespaces(_ host: HostFacts) -> Finding {
+        let trial = host.namespaceTrial
+        let whose = host.caller.uid == 0 ? "user 65534" : "user \(host.caller.uid)"
+        let detail =
+            trial.map {
+                $0.error == 0
+                    ? "\(whose) made all namespaces, a tmpfs and a /proc"
+                    : "\(whose) could not \($0.stage): \(errnoName($0.error))"
+            }
+            ?? "not known: it could not be tried"
+        return Finding(
+            .standalone, "user-namespaces", found: trial?.error == 0, .needed, detail,
+            means: "without root a sandbox is made in a user namespace of the caller's own",
+            remedy: userNamespaceRemedy(host))
+    }
+
+    /// By what forbids it: more than one thing can.
+    private static func userNamespaceRemedy(_ host: HostFacts) -> String {
+        if host.number("/proc/sys/kernel/unprivileged_userns_clone") == 0 {
+            return Remedy.sysctl([("kernel.unprivileged_userns_clone", "1")])
+        }
+        if host.number("/proc/sys/user/max_user_namespaces") == 0 {
+            return Remedy.sysctl([("user.max_user_namespaces", "65536")])
+        }
+        if restrictsUserNamespaces(host) { return appArmorRemedy(host) }
+        if let trial = host.namespaceTrial, trial.stage == "mount a /proc in it" {
+            return
+                "start sandboxctl where /proc has nothing mounted over it: outside of the container, or in one with an unmasked /proc"
+        }
+        return
+            "allow unshare(2), clone3(2) and mount(2) around this process, as in a container's seccomp profile, or use the service"
+    }
+
+    /// Only who has a complete /proc in sight can mount another one, mount_namespaces(7). An empty directory of the kernel's may
+    /// be covered.
+    private static func visibleProc(_ host: HostFacts) -> Finding {
+        let covered = host.mounts.map(\.path).filter { $0.hasPrefix("/proc/") && $0 != "/proc/sys/fs/binfmt_misc" }
+        return Finding(
+            .standalone, "visible-proc", found: covered.isEmpty, .needed,
+            covered.isEmpty ? "nothing covers a part of it" : "covered: \(covered.prefix(4).joined(separator: ", "))",
+            means: "without root a sandbox gets a /proc of its own only where the host's is complete",
+            remedy:
+                "start the container with an unmasked /proc (docker: --security-opt systempaths=unconfined), or use the service"
+        )
+    }
+
+    /// The group that the user's service manager can hand out, where there is one.
+    private static func userGroup(_ host: HostFacts) -> Finding {
+        let uid = host.caller.uid
+        guard let root = host.mounts.first(where: { $0.type == "cgroup2" })?.path, Hierarchy(host).version == 2 else {
+            return limits(
+                found: false, "cgroup v1 gives ordinary users no groups",
+                remedy: Remedy.boot("systemd.unified_cgroup_hierarchy=1", host))
+        }
+        guard let path = managerGroup(host, root) else {
+            return limits(
+                found: false,
+                uid == 0 ? "no user's service manager runs now: not known" : "no service manager of user \(uid) runs",
+                remedy: uid == 0 ? nil : "loginctl enable-linger \(uid)")
+        }
+        let given = host.words("\(path)/cgroup.controllers")
+        let missing = Hierarchy.required.filter { !given.contains($0) }
+        let isOwn = uid == 0 || host.writeError("\(path)/cgroup.procs") == 0
+        let file = "/etc/systemd/system/user@.service.d/delegate.conf"
+        return limits(
+            found: missing.isEmpty && isOwn,
+            missing.isEmpty
+                ? isOwn ? "\(path) has \(given.joined(separator: ", "))" : "\(path) is not this user's"
+                : "\(path) lacks \(missing.joined(separator: ", "))",
+            remedy: missing.isEmpty
+                ? nil
+                : "mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' >\(file) && "
+                    + "systemctl daemon-reload, and log in again")
+    }
+
+    private static func limits(found: Bool, _ detail: String, remedy: String?) -> Finding {
+        Finding(
+            .standalone, "user-group", found: found, .useful, detail,
+            means:
+                "without root memory, processes and CPU time of a whole run are limited in a group that systemd delegates to the user",
+            remedy: remedy)
+    }
+
+    /// Of the caller's service manager; for root, of any.
+    private static func managerGroup(_ host: HostFacts, _ root: String) -> String? {
+        let slice = "\(root)/user.slice"
+        let users: [String]
+        if host.caller.uid == 0 {
+            users = (host.list(slice) ?? []).compactMap { name in
+                guard name.hasPrefix("user-"), name.hasSuffix(".slice") else { return nil }
+                return UInt32(name.dropFirst(5).dropLast(6)).flatMap { $0 == 0 ? nil : "\($0)" }
+            }
+        } else {
+            users = ["\(host.caller.uid)"]
+        }
+        return users.map { "\(slice)/user-\($0).slice/user@\($0).service" }.first { host.exists($0) }
+    }
+
+    private static func userService(_ host: HostFacts) -> Finding {
+        let uid = host.caller.uid
+        if uid == 0 {
+            return Finding(
+                .standalone, "user-manager", found: host.exists("/run/systemd/system"), .useful,
+                host.exists("/run/systemd/system") ? "each user who logs in has one" : "this host has no systemd",
+                means: "a user's own service manager hands out his group")
+        }
+        let version = (host.userManager ?? "").split(separator: "\n").first { $0.hasPrefix("Version=") }?.dropFirst(8)
+        let detail =
+            version.map { "systemd \($0) answers" }
+            ?? (host.caller.runtimeDirectory.map { "nobody answers in \($0)" } ?? "there is no /run/user/\(uid)")
+        return Finding(
+            .standalone, "user-manager", found: version != nil, .useful, detail,
+            means: "a user's own service manager hands out his group, over his bus",
+            remedy:
+                "apt-get install dbus-user-session libpam-systemd && loginctl enable-linger \(uid), and log in again by a session of "
+                + "its own, not by su or sudo")
+    }
+}

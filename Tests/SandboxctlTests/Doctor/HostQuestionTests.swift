@@ -1,0 +1,75 @@
+import Glibc
+import SandboxTestSupport
+import Testing
+
+@testable import sandboxctl_verbs
+
+/// What `doctor` does to know a host: it changes nothing, and nobody makes it wait for ever.
+@Suite struct HostQuestionTests {
+    @Test func thisHostCanBeLookedAt() async throws {
+        let before = try #require(HostFacts.contents("/proc/self/mountinfo"))
+        let facts = try await HostFacts.complete(socket: "/nonexistent/sandboxd.sock")
+        let findings = HostChecks.findings(of: facts)
+        #expect(Set(findings.map(\.name)).count == findings.count)
+        #expect(facts.calls.count == KernelCall.allCases.count)
+        // These tests run on hosts that can run sandboxes.
+        #expect(
+            ["kernel", "landlock", "openat2", "mount-api", "clone3", "pidfd", "seccomp"].allSatisfy { name in
+                findings.contains { $0.name == name && $0.found }
+            })
+        #expect(facts.namespaceTrial != nil)
+        #expect(HostFacts.contents("/proc/self/mountinfo") == before)
+        if case .absent = facts.service {} else { Issue.record("\(facts.service)") }
+    }
+
+    @Test func aProgramThatHangsIsKilled() {
+        let start = ContinuousClock.now
+        #expect(BoundedCommand.output(of: "/bin/sh", ["-c", "echo a; sleep 50"], milliseconds: 200) == nil)
+        #expect(BoundedCommand.output(of: "/bin/sh", ["-c", "exec >&-; sleep 50"], milliseconds: 200) == nil)
+        #expect(ContinuousClock.now - start < .seconds(20))
+        #expect(waitpid(-1, nil, WNOHANG) <= 0, "it was reaped")
+    }
+
+    @Test func onlyAGoodEndCounts() {
+        #expect(BoundedCommand.output(of: "/bin/sh", ["-c", "echo a; echo b >&2"], milliseconds: 10_000) == "a\n")
+        #expect(BoundedCommand.output(of: "/bin/sh", ["-c", "echo a; exit 3"], milliseconds: 10_000) == nil)
+        #expect(BoundedCommand.output(of: "/nonexistent", [], milliseconds: 10_000) == nil)
+        #expect(BoundedCommand.output(of: "/bin/sh", ["-c", "cat /dev/zero"], milliseconds: 10_000) == nil)
+    }
+
+    @Test func aServiceThatSaysNothingIsNotWaitedFor() async throws {
+        let directory = TemporaryDirectory()
+        let path = "\(directory.path)/s"
+        let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        defer { close(listener) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(bound == 0 && listen(listener, 4) == 0)
+        let start = ContinuousClock.now
+        guard case .silent(200) = await ServiceQuestion.ask(path, milliseconds: 200) else {
+            Issue.record("it answered")
+            return
+        }
+        #expect(ContinuousClock.now - start < .seconds(20))
+        close(socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0))
+        guard case .absent = await ServiceQuestion.ask("\(directory.path)/none", milliseconds: 5000) else {
+            Issue.record("it is there")
+            return
+        }
+    }
+
+    @Test func whatIsNoSmallFileIsNotRead() throws {
+        let directory = TemporaryDirectory()
+        try directory.write("large", String(repeating: "x", count: (1 << 20) + 1))
+        #expect(HostFacts.contents("\(directory.path)/large") == nil)
+        #expect(mkfifo("\(directory.path)/fifo", 0o600) == 0)
+        #expect(HostFacts.contents("\(directory.path)/fifo") == nil)
+        #expect(HostFacts.contents(directory.path) == nil && HostFacts.contents("/dev/zero") == nil)
+    }
+}
