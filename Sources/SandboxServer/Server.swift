@@ -75,10 +75,6 @@ package final class Server {
         }
     }
 
-    /// Whether somebody else listens too, so that who connects when this process does not accept any more waits for the next
-    /// one. Where nobody does, he is told.
-    package var isListenerShared = false
-
     /// Stops: refuses new runs, lets those that are alive go on for a while, cancels what is left, and calls `then` once: when
     /// every run has ended and its result has been sent, or some time later. Clients are told the reason. A second call does
     /// not wait for anybody.
@@ -100,7 +96,6 @@ package final class Server {
             engine.drain()
         }
         cancel = { cancelled.run() }
-        if isListenerShared || drain == .zero { stopListening() }
         engine.onDrained = { [self] in
             stopListening()
             onLastConnectionEnded = { done.run() }

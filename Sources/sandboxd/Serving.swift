@@ -34,7 +34,6 @@ enum Serving {
             }
         }
 
-        var isActivated: Bool { if case .activated = self { true } else { false } }
         var isConnected: Bool { if case .connected = self { true } else { false } }
     }
 
@@ -147,7 +146,6 @@ enum Serving {
             let reason = ServiceError(.launcherGone, "the launcher has ended", category: .temporary)
             server.stop(within: closingTime, because: reason) { finish(launcherGoneStatus) }
         }
-        parts.server.isListenerShared = source.isActivated
         if !source.isConnected { allowReload(parts) }
         switch source {
         case .listening(let descriptor), .activated(let descriptor):
