@@ -119,10 +119,11 @@ let package = Package(
         .executableTarget(
             name: "sandboxd",
             dependencies: [
-                "LinuxSystem", "LaunchPlan", "SandboxModel", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+                "CSandbox", "LinuxSystem", "LaunchPlan", "SandboxModel", "SandboxPolicy", "SandboxEngine",
+                "SandboxServer",
                 argumentParser, logging,
             ] + nio,
-            swiftSettings: strict, linkerSettings: startsFast),
+            exclude: ["Records.md"], swiftSettings: strict, linkerSettings: startsFast),
         .executableTarget(
             name: "sandbox-launcher",
             dependencies: ["CSandbox", "CInitPlan", "LaunchPlan", "LinuxSystem", "SeccompFilter"],
@@ -215,6 +216,10 @@ let package = Package(
                 "SandboxTestSupport",
                 "SandboxWire", argumentParser,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SandboxdTests",
+            dependencies: ["sandboxd", "LinuxSystem", "SandboxEngine", "SandboxTestSupport", logging],
             swiftSettings: strict),
         .testTarget(name: "SandboxBenchTests", dependencies: ["sandbox-bench"], swiftSettings: strict),
         .testTarget(

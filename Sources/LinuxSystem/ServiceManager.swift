@@ -46,7 +46,7 @@ package final class ServiceManager: Sendable {
         let microseconds = isWatched ? environment["WATCHDOG_USEC"].flatMap { UInt64($0) } : nil
         watchdogNanoseconds = microseconds.flatMap { $0 > 0 && $0 < .max / 1000 ? $0 * 1000 : nil }
         if let address = environment["NOTIFY_SOCKET"], !address.isEmpty {
-            state = try Self.connect(address).release()
+            state = try DatagramSocket.connect(address, "the service manager").release()
         } else {
             state = -1
         }
@@ -64,32 +64,6 @@ package final class ServiceManager: Sendable {
         try system("tell the service manager", text) {
             text.withCString { Glibc.send(state, $0, strlen($0), Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) }
         }
-    }
-
-    /// `@` in front: a name in the abstract namespace, `unix(7)`.
-    private static func connect(_ path: String) throws(SystemError) -> OwnedDescriptor {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        var bytes = Array(path.utf8)
-        let isAbstract = bytes.first == UInt8(ascii: "@")
-        guard isAbstract || bytes.first == UInt8(ascii: "/"), bytes.count > 1,
-            bytes.count < MemoryLayout.size(ofValue: address.sun_path)
-        else { throw SystemError("use as the service manager's socket", path, errno: EINVAL) }
-        if isAbstract { bytes[0] = 0 }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let socket = OwnedDescriptor(
-            owning: try system("create a socket") {
-                Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-            })
-        let number = socket.number
-        // The address ends where the name does: in the abstract namespace zeros would be part of it.
-        let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count + (isAbstract ? 0 : 1))
-        try system("connect to the service manager at", path) {
-            withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(number, $0, length) }
-            }
-        }
-        return socket
     }
 }
 

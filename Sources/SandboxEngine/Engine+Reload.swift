@@ -54,7 +54,7 @@ extension Engine {
         case .policiesReplaced(let generation): take(generation)
         case .reloadFailed(let reason):
             for line in reason.split(separator: "\n") {
-                log.error("policies not reloaded", metadata: ["reason": "\(String(line).shown)"])
+                log.note(.policiesNotReloaded, ["reason": "\(String(line).shown)"], at: .error)
             }
             endReload(.failure(ServiceError(.invalidPolicies, reason)))
         default: break
@@ -106,12 +106,12 @@ extension Engine {
             guard let self else { return }
             let report = Self.report(old, new, verdicts)
             let changed = report.policies.filter { $0.change != .unchanged }
-            log.notice(
-                "policies reloaded",
-                metadata: [
+            log.note(
+                .policiesReloaded,
+                [
                     "policies": "\(new.names.joined(separator: ","))", "generation": "\(generation)",
                     "changed": "\(changed.map { "\($0.change.rawValue) \($0.policy)" }.joined(separator: ", "))",
-                ])
+                ], at: .notice)
             endReload(.success(report))
         }
     }

@@ -66,6 +66,10 @@ package final class Engine {
     var held: [UInt64: HeldLaunch] = [:]
     /// Questions about runs, policies and the host: 200 at once, and as many each second.
     var questions = UserQuota(burst: 200, interval: 5_000_000)
+    /// Refusals that get a record each: 100 of one user at once, and 20 a second. The others are counted.
+    var refusals = UserQuota(burst: 100, interval: 50_000_000)
+    /// How many were, of each user, since the last one that got a record.
+    var unrecorded: [UInt32: UInt64] = [:]
     /// Which policies are served, and why the others are not.
     package let verifier: PolicyVerifier
     var numbers: [String: UInt64] = [:]
@@ -210,7 +214,7 @@ package final class Engine {
     private func refused(
         by denial: Denial, id: String, policy: String, limits: Limits, _ trace: StartTrace?, _ client: Client
     ) -> RunResult {
-        log.info("denied", metadata: ["run": "\(id)", "policy": "\(policy)", "uid": "\(client.peer.uid)"])
+        noteRefusal(by: denial, id: id, policy: policy, client)
         let message = "policy '\(policy)' (\(denial.rule)) refused \(denial.subject.shown)"
         return RunResult(
             id: id, policy: policy, outcome: Outcome(reason: .denied, message: message), limits: limits,
@@ -349,7 +353,7 @@ package final class Engine {
     }
 
     private func launcherEnded(_ reason: String) {
-        log.critical("\(reason.shown)")
+        log.note(.launcherGone, ["reason": "\(reason.shown)", "runs": "\(runs.count)"], at: .critical)
         isDraining = true
         for run in runs.values { run.handle(.launcherGone) }
         for body in inquiry.end() { body(nil) }
@@ -366,20 +370,5 @@ package final class Engine {
         dismissIfDone(run.client)
         // Not before this run's owner has heard of its end, which comes next.
         if isDraining, runs.isEmpty { loop.assumeIsolated().execute { [weak self] in self?.onDrained() } }
-    }
-
-    private func record(_ run: Run, _ verdict: RunMachine.Verdict) {
-        var metadata: Logger.Metadata = [
-            "run": "\(run.id)", "policy": "\(run.plan.policy)", "uid": "\(run.client.peer.uid)",
-        ]
-        switch verdict {
-        case .ended(let outcome, _): metadata["reason"] = "\(outcome.reason.rawValue)"
-        case .notStarted(let failure):
-            metadata["reason"] = "not_started"
-            metadata["stage"] = "\(failure.stage.name)"
-            metadata["errno"] = "\(errnoName(failure.errno))"
-        case .refused(let error): metadata["reason"] = "\(error.code.rawValue)"
-        }
-        log.info("ended", metadata: metadata)
     }
 }

@@ -290,7 +290,7 @@ package final class PolicyVerifier {
         switch verdict.state {
         case .verified:
             metadata["checks"] = "\(verdict.checkCount)"
-            log.info("policy verified", metadata: metadata)
+            log.note(.policyVerified, metadata)
         case .failed:
             let failed = verdict.checks.filter { !$0.passed }
             metadata["failed"] = "\(failed.count)"
@@ -299,7 +299,7 @@ package final class PolicyVerifier {
                 metadata["check"] = "\(check.name)"
                 metadata["expected"] = "\(check.expected)"
                 metadata["observed"] = "\(check.observed)"
-                log.critical("policy not served: its confinement does not hold", metadata: metadata)
+                log.note(.policyNotServed, metadata, at: .critical)
             }
         case .unproven, .unverified:
             metadata["reason"] = "\(verdict.reason ?? "")"

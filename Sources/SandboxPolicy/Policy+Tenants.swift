@@ -34,6 +34,13 @@ extension Policy {
         return Denial(kind: .tenant, rule: tenantsPlace.description, subject: "uid \(uid)", hint: hint)
     }
 
+    /// As whom of its tenants a caller may use this policy: "user 1000", "group 990". `nil` where it names nobody, or not him.
+    package func tenant(uid: UInt32, gid: UInt32, groups: [UInt32]) -> String? {
+        guard let tenants else { return nil }
+        if tenants.users.contains(uid) { return "user \(uid)" }
+        return ([gid] + groups).first(where: tenants.groups.contains).map { "group \($0)" }
+    }
+
     /// Where `tenants` says who may use it.
     var tenantsPlace: SourceLocation {
         settings[.tenantUsers]?.location ?? place(.tenantGroups)

@@ -35,7 +35,7 @@ extension Connection {
     /// says: that gets an answer, as any other request that cannot be carried out.
     private func refuse(_ refusal: ControlCoding.Refusal) {
         guard state == .open, let channel = refusal.channel else { return fail("\(refusal.error)") }
-        guard isFree(channel) else { return }
+        guard isFree(channel), let client else { return }
         let answer =
             switch refusal.error {
             case .request(let error): error
@@ -43,6 +43,7 @@ extension Connection {
             case .unknownFrame, .oversized, .truncated: ServiceError(.invalidRequest, "\(refusal.error)")
             }
         send(.error(channel: channel, error: answer))
+        engine.noteRefusal(answer, policy: nil, of: client)
     }
 
     /// A frame for a channel without a run is not an error: the run may have ended while it was on its way.
@@ -178,6 +179,7 @@ extension Connection {
             }
         } catch {
             send(.error(channel: channel, error: error))
+            engine.noteRefusal(error, policy: request.policy ?? "default", of: client)
         }
     }
 

@@ -91,25 +91,8 @@ package final class Connection: ChannelInboundHandler {
         }
     }
 
-    /// What a connection costs with its beginning and its end, half a millisecond of this process and of the launcher, in bytes of
-    /// the budget.
-    private static let connectionCost: UInt64 = 8 << 10
-
-    /// Who has used up his share of the loop is not admitted now: connecting and closing would be a way around it.
     private func admit(_ socket: Int32) throws(ServiceError) {
-        let uid: UInt32
-        do throws(SystemError) {
-            uid = try PeerIdentity(ofPeerAt: socket).uid
-        } catch {
-            throw ServiceError(.overloaded, "\(error)", category: .temporary)
-        }
-        guard budget.mayConnect(uid) else {
-            throw ServiceError(
-                .overloaded, "this user has used up its share of the service's time", category: .temporary,
-                retryAfterMilliseconds: 100)
-        }
-        budget.charge(uid, bytes: Self.connectionCost)
-        let client = try engine.admit(socket: socket)
+        let client = try engine.admit(socket: socket, within: budget)
         frames.charge(budget, to: client.peer.uid)
         self.client = client
     }
@@ -154,8 +137,11 @@ package final class Connection: ChannelInboundHandler {
 
     /// The client broke the protocol: it is told how, once, and the connection ends.
     func fail(_ reason: String) {
-        log.info("protocol violation", metadata: ["uid": "\(client?.peer.uid ?? .max)", "reason": "\(reason.shown)"])
-        close(with: ServiceError(.protocolViolation, reason))
+        let error = ServiceError(.protocolViolation, reason)
+        // What it said is in the reason, and so not here.
+        if let client { engine.noteRefusal(error, ofConnectionFrom: client.peer.uid) }
+        log.debug("protocol violation", metadata: ["uid": "\(client?.peer.uid ?? .max)", "reason": "\(reason.shown)"])
+        close(with: error)
     }
 
     /// Says why and closes when that has been sent, or when the client does not read even that.

@@ -51,6 +51,12 @@ struct Sandboxd: ParsableCommand {
     @Option(help: "How much to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
 
+    @Option(
+        help:
+            "Write records to this socket by journald's protocol (default: journald's, where standard error is the journal's)."
+    )
+    var journalSocket: String?
+
     func validate() throws {
         guard (0...1024).contains(warm) else { throw ValidationError("--warm takes 0 to 1024") }
     }
@@ -77,6 +83,7 @@ struct Sandboxd: ParsableCommand {
         options.warm = UInt32(warm)
         options.logLevel = logLevel
         options.readsPolicies = readPolicies
+        options.journalSocket = journalSocket
         do throws(StartUpError) {
             options.limits = try runLimits.limits
             options.drainMilliseconds = try drainMilliseconds()

@@ -80,7 +80,7 @@ enum Serving {
             default:
                 // SIGINT is somebody's at a terminal, who does not want to wait.
                 let drain = number == SIGTERM ? options.drainMilliseconds : 0
-                log.info("stopping", metadata: ["signal": "\(number)", "drain_ms": "\(drain)"])
+                log.note(.stopping, ["signal": "\(number)", "drain_ms": "\(drain)"], at: .notice)
                 loop.execute { parts.value.stop(after: .milliseconds(Int64(drain))) }
             }
         }
@@ -129,7 +129,7 @@ enum Serving {
             do throws(ServiceError) {
                 try engine.reload { _ in }
             } catch {
-                log.error("policies not reloaded", metadata: ["reason": "\(error.message)"])
+                log.note(.policiesNotReloaded, ["reason": "\(error.message)"], at: .error)
             }
         }
 

@@ -69,21 +69,25 @@ struct StartUp {
         if options.connection != nil { Processor.sendAway(launcher.process.pid) }
         // After the launcher's start: it gives the sandboxes what this process had.
         Niceness.lower(to: Niceness.ofService)
-        let log = Logger(label: Self.serviceName) { _ in LineLog(logLevel: level) }
+        let log = try ServiceLog.make(options, level: level)
         try Privileges.drop(uid: account.uid, gid: account.gid)
         let status = try Serving.run(
             source, policies: policies, launcher: launcher, options: options, manager: manager, log: log
         ) { resources in
-            log.notice(
-                "serving",
-                metadata: [
-                    "socket": "\(source.name(else: options.socket))",
-                    "uid": "\(account.uid)",
-                    "policies": "\(policies.names.sorted().joined(separator: ","))", "resources": "\(resources.name)",
-                ])
+            log.note(.policiesLoaded, Self.describe(policies), at: .notice)
+            log.note(
+                .serving,
+                [
+                    "socket": "\(source.name(else: options.socket))", "uid": "\(account.uid)",
+                    "resources": "\(resources.name)", "version": "\(ProductVersion.text)",
+                ], at: .notice)
         }
         if !launcher.process.wait(milliseconds: 5000) { log.error("the launcher does not end") }
         return status
+    }
+
+    private static func describe(_ policies: PolicySet) -> Logger.Metadata {
+        ["count": "\(policies.names.count)", "policies": "\(policies.names.sorted().joined(separator: ","))"]
     }
 
     /// Standard descriptors that exist, signals that end nothing, and room for many pipes.

@@ -21,6 +21,7 @@ struct StartUpOptions {
     /// This process reads policies for a launcher, and serves nobody.
     var readsPolicies = false
     var logLevel = "info"
+    var journalSocket: String?
 
     init() {}
 

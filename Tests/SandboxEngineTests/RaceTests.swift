@@ -97,7 +97,7 @@ import Testing
         let idle = try fixture.eventually { try fixture.runCount() == 0 }
         #expect(idle)
         // Also of those whose client had gone: one end each.
-        let ended = records.all.filter { $0.hasPrefix("info ended ") }
+        let ended = records.all.filter { $0.hasPrefix("info run ended ") }
             .compactMap { line in line.split(separator: " ").first { $0.hasPrefix("run=") } }
         let all = Self.connections * Self.rounds * Int(Self.channels)
         #expect(Set(ended).count == ended.count)

@@ -52,7 +52,7 @@ struct DoctorReport: Encodable {
     /// - Parameter isNamed: whether it is a certain service that is to be used.
     init(_ host: HostFacts, _ question: DoctorCommand.Question?, isNamed: Bool = false) {
         findings = HostChecks.findings(of: host)
-        answers = Answers(findings)
+        answers = Answers(findings, host)
         if case .answers(let server, _, _) = host.service { service = server }
         switch question {
         case .service: sufficient = answers.service.possible

@@ -18,6 +18,11 @@ extension HostChecks {
                 means:
                     "sandboxd and the launcher take a limit of 65536 descriptors: with less than this they have fewer runs at once"
             ),
+            number(
+                host, "journal-queue", "net.unix.max_dgram_qlen", atLeast: 100, wanted: "512",
+                means:
+                    "so many records wait for the journal; sandboxd drops what comes beyond, and says how many it dropped"
+            ),
             descriptors(host),
         ]
     }

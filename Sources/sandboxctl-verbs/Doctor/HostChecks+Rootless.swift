@@ -53,33 +53,48 @@ extension HostChecks {
         )
     }
 
-    /// The group that the user's service manager can hand out, where there is one.
+    /// What a sandbox of an ordinary user's has a group with: his own, where it was delegated to him, or one that his service
+    /// manager hands out. `nil` where there is none, or it lacks what makes it useful.
+    static func delegatedControllers(_ host: HostFacts) -> [String]? {
+        guard let path = delegatedGroup(host) else { return nil }
+        let given = host.words("\(path)/cgroup.controllers")
+        return ["memory", "pids"].allSatisfy(given.contains) ? given : nil
+    }
+
+    private static func delegatedGroup(_ host: HostFacts) -> String? {
+        let hierarchy = Hierarchy(host)
+        guard hierarchy.version == 2, let root = hierarchy.roots[""] else { return nil }
+        func isWritable(_ path: String) -> Bool {
+            ["cgroup.procs", "cgroup.subtree_control"].allSatisfy { host.writeError("\(path)/\($0)") == 0 }
+        }
+        if host.caller.uid != 0, let own = hierarchy.directory(of: ""), own != root, isWritable(own) { return own }
+        guard host.caller.uid == 0 || host.userManager != nil else { return nil }
+        return managerGroup(host, root).flatMap { host.caller.uid == 0 || isWritable($0) ? $0 : nil }
+    }
+
     private static func userGroup(_ host: HostFacts) -> Finding {
         let uid = host.caller.uid
-        guard let root = host.mounts.first(where: { $0.type == "cgroup2" })?.path, Hierarchy(host).version == 2 else {
+        guard Hierarchy(host).version == 2 else {
             return limits(
                 found: false, "cgroup v1 gives ordinary users no groups",
                 remedy: Remedy.boot("systemd.unified_cgroup_hierarchy=1", host))
         }
-        guard let path = managerGroup(host, root) else {
+        guard let path = delegatedGroup(host) else {
             return limits(
                 found: false,
-                uid == 0 ? "no user's service manager runs now: not known" : "no service manager of user \(uid) runs",
+                uid == 0 ? "no user's service manager runs now: not known" : "no group is delegated to user \(uid)",
                 remedy: uid == 0 ? nil : "loginctl enable-linger \(uid)")
         }
         let given = host.words("\(path)/cgroup.controllers")
         let missing = Hierarchy.required.filter { !given.contains($0) }
-        let isOwn = uid == 0 || host.writeError("\(path)/cgroup.procs") == 0
         let file = "/etc/systemd/system/user@.service.d/delegate.conf"
         return limits(
-            found: missing.isEmpty && isOwn,
+            found: missing.isEmpty,
             missing.isEmpty
-                ? isOwn ? "\(path) has \(given.joined(separator: ", "))" : "\(path) is not this user's"
-                : "\(path) lacks \(missing.joined(separator: ", "))",
-            remedy: missing.isEmpty
-                ? nil
-                : "mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' >\(file) && "
-                    + "systemctl daemon-reload, and log in again")
+                ? "\(path) has \(given.joined(separator: ", "))" : "\(path) lacks \(missing.joined(separator: ", "))",
+            remedy:
+                "mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' >\(file) && "
+                + "systemctl daemon-reload, and log in again")
     }
 
     private static func limits(found: Bool, _ detail: String, remedy: String?) -> Finding {

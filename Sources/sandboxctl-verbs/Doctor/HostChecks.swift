@@ -48,7 +48,7 @@ struct Answers: Encodable, Sendable, Equatable {
     /// Can an ordinary user run `exec --standalone` here?
     var standalone: Answer
 
-    init(_ findings: [Finding]) {
+    init(_ findings: [Finding], _ host: HostFacts) {
         let missing = findings.filter(\.isMissing)
         let ofService = missing.filter { $0.section != .standalone }
         service = Answer(possible: ofService.isEmpty, missing: ofService.map(\.name), weaker: [])
@@ -56,21 +56,23 @@ struct Answers: Encodable, Sendable, Equatable {
         let withoutMatter: Set = ["cgroup", "cgroup-writable", "identities", "policies"]
         let ofUser = missing.filter { !withoutMatter.contains($0.name) }
         standalone = Answer(
-            possible: ofUser.isEmpty, missing: ofUser.map(\.name),
-            weaker: ofUser.isEmpty ? Self.weaknesses(findings) : [])
+            possible: ofUser.isEmpty, missing: ofUser.map(\.name), weaker: ofUser.isEmpty ? Self.weaknesses(host) : [])
     }
 
-    private static func weaknesses(_ findings: [Finding]) -> [Weakness] {
-        let isDelegated = ["user-group", "user-manager"].allSatisfy { name in
-            findings.first { $0.name == name }?.found ?? false
-        }
-        guard !isDelegated else { return [] }
-        return [
-            Weakness(
-                name: "limits",
-                meaning:
-                    "memory, processes and CPU time are limited for each process and not for the whole run: no group is delegated"
-            )
+    /// As the names stand for what a policy may ask for: of the built-in ones each asks for the first three.
+    private static func weaknesses(_ host: HostFacts) -> [Weakness] {
+        let given = HostChecks.delegatedControllers(host) ?? []
+        let all: [(name: String, controller: String?, meaning: String)] = [
+            ("own-uid", nil, "the command has the caller's uid and groups on the host, not a uid of its own"),
+            ("memory", "memory", "each process may use limits.memory for itself"),
+            ("cpus", "cpu", "limits.cpus does not hold"),
+            ("cpu-time", "memory", "each process may use limits.cpu-time for itself"),
+            ("read-rate", "io", "limits.read-rate does not hold"),
+            ("write-rate", "io", "limits.write-rate does not hold"),
+            ("workspace-size", nil, "workspace.size and inodes of a directory of the host do not hold"),
         ]
+        return all.filter { !($0.controller.map(given.contains) ?? false) }.map {
+            Weakness(name: $0.name, meaning: $0.meaning)
+        }
     }
 }

@@ -2,10 +2,16 @@ import Glibc
 import Logging
 import SandboxEngine
 
-/// One line per event on standard error, `level message key=value ...`; a journal adds time and process.
+/// One line per event on standard error, `sandboxd: level: message key=value ...`.
 struct LineLog: LogHandler {
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
+    let sink: LineSink
+
+    init(level: Logger.Level, sink: LineSink) {
+        logLevel = level
+        self.sink = sink
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -13,14 +19,12 @@ struct LineLog: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var line = "sandboxd: \(event.level.rawValue): \("\(event.message)".shown)"
-        let all = metadata.merging(event.metadata ?? [:]) { $1 }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\("\(value)".shown)" }
-        writeLine(line)
+        sink.write(event.level, LoggedText.line(event.message, LoggedText.metadata(event, over: metadata)))
     }
 }
 
-/// One `write(2)`, so that lines of several threads do not mix. A log that cannot be written is not worth ending for.
+/// One `write(2)`, so that lines of several threads do not mix, for as long as it takes: before there is a client. A log that
+/// cannot be written is not worth ending for.
 func writeLine(_ line: String) {
     var text = line + "\n"
     text.withUTF8 { buffer in _ = write(STDERR_FILENO, buffer.baseAddress, buffer.count) }

@@ -38,6 +38,9 @@ struct FakeHost {
                 .init(path: "/", type: "ext4", options: ["rw"]), .init(path: "/proc", type: "proc", options: ["rw"]),
                 .init(path: "/sys/fs/cgroup", type: "cgroup2", options: ["rw"]),
             ], ownGroups: "0::/user.slice/user-1000.slice/session-2.scope\n", read: { _ in nil })
+        for file in ["cgroup.procs", "cgroup.subtree_control"] {
+            writeErrors["/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope/\(file)"] = EACCES
+        }
         rest.caller.uid = 1000
         rest.caller.gid = 1000
         rest.caller.groups = [1000, 990]
@@ -64,6 +67,7 @@ struct FakeHost {
         "/proc/sys/kernel/yama/ptrace_scope": "1\n", "/proc/sys/kernel/core_pattern": "|/usr/bin/handler %p\n",
         "/proc/sys/kernel/pid_max": "4194304\n", "/proc/sys/kernel/threads-max": "100000\n",
         "/proc/sys/fs/file-max": "9223372036854775807\n", "/proc/sys/fs/nr_open": "1048576\n",
+        "/proc/sys/net/unix/max_dgram_qlen": "512\n",
         "/proc/sys/user/max_user_namespaces": "15000\n", "/proc/sys/user/max_net_namespaces": "15000\n",
         "/proc/filesystems": "nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts\n\text4\n",
         "/proc/sys/fs/quota/lookups": "0\n", "/proc/pressure/cpu": "some\n",

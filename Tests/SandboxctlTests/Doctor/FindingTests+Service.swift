@@ -166,10 +166,10 @@ extension FindingTests {
         Lack("user-group", detail: "lacks pids", remedy: "Delegate=cpu cpuset io memory pids") {
             $0.files["\(FakeHost.manager)/cgroup.controllers"] = "memory cpu"
         },
-        Lack("user-group", detail: "is not this user's", remedy: nil) {
+        Lack("user-group", detail: "no group is delegated to user 1000", remedy: "loginctl enable-linger 1000") {
             $0.writeErrors["\(FakeHost.manager)/cgroup.procs"] = EACCES
         },
-        Lack("user-group", detail: "no service manager of user 1000", remedy: "loginctl enable-linger 1000") {
+        Lack("user-group", detail: "no group is delegated", remedy: "loginctl enable-linger 1000") {
             $0.nodes[FakeHost.manager] = nil
         },
         Lack("user-manager", detail: "nobody answers in /run/user/1000", remedy: "dbus-user-session") {

@@ -161,6 +161,9 @@ import Testing
         Lack(
             "file-max", detail: "fs.file-max is 1024", remedy: "fs.file-max = ", file("/proc/sys/fs/file-max", "1024")),
         Lack("nr-open", detail: "fs.nr_open is 1024", remedy: "fs.nr_open = ", file("/proc/sys/fs/nr_open", "1024")),
+        Lack(
+            "journal-queue", detail: "net.unix.max_dgram_qlen is 10", remedy: "'net.unix.max_dgram_qlen = 512'",
+            file("/proc/sys/net/unix/max_dgram_qlen", "10")),
         Lack("descriptors", detail: "LimitNOFILE of the service is 1024", remedy: "LimitNOFILE=65536\\n' >/etc/systemd")
         {
             $0.setUnit("LimitNOFILE", "1024", replacing: "65536")

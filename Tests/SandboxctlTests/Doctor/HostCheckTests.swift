@@ -70,18 +70,45 @@ import Testing
         var host = FakeHost()
         host.rest.service = .absent
         host.rest.mounts.removeLast()
-        let noGroups = Answers(host.findings)
+        let noGroups = Answers(host.findings, host.facts)
         #expect(!noGroups.service.possible && noGroups.service.missing == ["cgroup"])
         #expect(noGroups.standalone.possible && !noGroups.standalone.weaker.isEmpty)
         host = FakeHost()
         host.rest.namespaceTrial = .init(stage: "make a user namespace", error: EPERM)
-        let noNamespaces = Answers(host.findings)
+        let noNamespaces = Answers(host.findings, host.facts)
         #expect(noNamespaces.service.possible && noNamespaces.standalone.missing == ["user-namespaces"])
         #expect(noNamespaces.standalone.weaker.isEmpty, "nothing is weaker of what cannot be")
         host.rest.landlock = nil
         host.rest.service = .absent
-        #expect(Answers(host.findings).service.missing == ["landlock"])
-        #expect(Answers(host.findings).standalone.missing == ["landlock", "user-namespaces"])
+        #expect(Answers(host.findings, host.facts).service.missing == ["landlock"])
+        #expect(Answers(host.findings, host.facts).standalone.missing == ["landlock", "user-namespaces"])
+    }
+
+    @Test func whatIsWeakerWithoutRootIsNamedAsItIsAccepted() {
+        func weaker(_ change: (inout FakeHost) -> Void) -> [String] {
+            var host = FakeHost()
+            change(&host)
+            return DoctorReport(host.facts, nil).answers.standalone.weaker.map(\.name)
+        }
+        let file = "\(FakeHost.manager)/cgroup.controllers"
+        #expect(weaker { $0.files[file] = "cpu io memory pids" } == ["own-uid", "workspace-size"])
+        #expect(weaker { _ in } == ["own-uid", "read-rate", "write-rate", "workspace-size"])
+        #expect(
+            weaker { $0.files[file] = "memory pids" } == [
+                "own-uid", "cpus", "read-rate", "write-rate", "workspace-size",
+            ])
+        let all = ["own-uid", "memory", "cpus", "cpu-time", "read-rate", "write-rate", "workspace-size"]
+        #expect(weaker { $0.files[file] = "cpu memory" } == all)
+        #expect(weaker { $0.rest.userManager = nil } == all)
+        #expect(weaker { $0.rest.mounts.removeLast() } == all)
+        // The group that this process is in was delegated, as by systemd-run --user -p Delegate=yes.
+        let own = "/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope"
+        #expect(
+            weaker {
+                $0.rest.userManager = nil
+                $0.writeErrors = [:]
+                $0.files["\(own)/cgroup.controllers"] = "cpu io memory pids"
+            } == ["own-uid", "workspace-size"])
     }
 
     @Test func sufficientIsWhatWhoAsksCanUse() {
