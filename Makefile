@@ -32,16 +32,18 @@ VM_SLOW := every policy.s confinement|verify prints a table|a preparer that was 
 VM_SKIP ?= RaceTests|HostileMessage|BenchTests|DocumentedClients|UserPackage|BadInput|BuiltInPolicy|PolicyVerb|ServicePolicy|$(VM_SLOW)
 VM_SECONDS ?= 1500
 export VM_FILTER VM_SKIP VM_SECONDS
-vm-root vm-test vm-service: MORE_PACKAGES := debian-archive-keyring debootstrap e2fsprogs qemu-system-x86
+vm-root vm-suites vm-service: MORE_PACKAGES := debian-archive-keyring debootstrap e2fsprogs qemu-system-x86
 
-.PHONY: install vm-service vm-root vm-test fuzz fuzz-corpora run test test-release build packages bench bench-smoke format lint clean help
+.PHONY: install manual deb vm-test vm-service vm-suites vm-root fuzz fuzz-corpora run test test-release build packages bench bench-smoke format lint clean help
 
 help:
 	@echo "make run     build the release programs and run the demonstration (needs root: uses sudo if you are not)"
 	@echo "make test    build and run the whole test suite; tests that need root are skipped without it"
-	@echo "make vm-test test on cgroup v2 and Linux 6.1, in a virtual machine (needs root; VM_FILTER='ExecTests' chooses)"
+	@echo "make vm-test test on Debian 12 in a virtual machine (needs root): vm-service its package and service, vm-suites"
+	@echo "             the tests on cgroup v2 and Linux 6.1 (VM_FILTER='ExecTests' chooses)"
 	@echo "make build   build the release programs into $(PRODUCTS)"
 	@echo "make install install below DESTDIR and PREFIX ($(PREFIX)): programs, units, completions; nothing is started"
+	@echo "make deb     make a Debian package of it in .build/deb, which puts it into service"
 	@echo "make bench   measure beside posix_spawn, pipes and other sandboxes for seven minutes (needs root)"
 	@echo "make bench-smoke  the same in a minute: fails only where a ratio is three times off, twice"
 	@echo "make fuzz    fuzz the decoders for FUZZ_SECONDS=20 each"
@@ -64,19 +66,22 @@ test-release: build
 	SANDBOX_PRODUCTS=$(PRODUCTS) $(SWIFT) test --skip-build --disable-xctest --no-parallel \
 	    --filter 'IntegrationTests|LauncherTests' --skip UserPackage
 
-# The same tests on Debian 12 with its kernel, in qemu: Tests/VirtualMachine.
-vm-test: vm-root
+# On Debian 12 with its kernel and systemd, in qemu: Tests/VirtualMachine. First the package and its service, then the tests
+# of the host.
+vm-test:
+	$(MAKE) vm-service
+	$(MAKE) vm-suites
+
+# VM_STAGES, of Tests/VirtualMachine/guest/stages, chooses.
+vm-service: vm-root
+	$(MAKE) deb DEB_COMPRESSION=-Zzstd
+	@$(SUDO) Tests/VirtualMachine/service.sh .build/deb/sandboxd_*.deb $(VM_STAGES)
+
+vm-suites: vm-root
 	$(SWIFT) build --build-tests
 	@libraries=$$($(SWIFT) -print-target-info | jq -er '.paths.runtimeLibraryPaths[]') && \
 	    $(SUDO) env "VM_FILTER=$$VM_FILTER" "VM_SKIP=$$VM_SKIP" "VM_SECONDS=$$VM_SECONDS" "VM_ACCEL=$$VM_ACCEL" \
 	    "VM_CPUS=$$VM_CPUS" "VM_MEMORY=$$VM_MEMORY" Tests/VirtualMachine/test.sh $$libraries
-
-# Inside is whatever tests start here.
-# The installed service under systemd.
-vm-service: vm-root
-	@rm -rf .build/vm/stage
-	$(MAKE) install DESTDIR=$(CURDIR)/.build/vm/stage PREFIX=/usr
-	@$(SUDO) Tests/VirtualMachine/service.sh .build/vm/stage
 
 vm-root: packages
 	@mkdir -p .build/vm
@@ -116,25 +121,51 @@ build: packages
 # started or enabled: `make deb`'s package does that.
 PREFIX ?= /usr/local
 PRIVATE := $(PREFIX)/libexec/sandboxd
+INSTALLED := sandboxd sandbox-launcher sandbox-init sandbox-probe sandboxctl sandboxctl-verbs
+MANUAL := Sources/sandboxctl-verbs/Manual
+# The date of manual pages and package is the sources', so that the same sources make the same files.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
+# For the shell, once it is built: what the programs say.
+VERSION := $$($(PRODUCTS)/sandboxctl-verbs version --json --socket /dev/null | jq -er .sandboxctl)
+export SOURCE_DATE_EPOCH
+
 install: build
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/sandboxd lib/systemd/system lib/sysusers.d \
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/sandboxd lib/systemd/system lib/sysusers.d lib/tmpfiles.d \
 	    share/bash-completion/completions share/zsh/vendor-completions share/fish/vendor_completions.d \
-	    share/doc/sandboxd/policies)
-	install -m 755 $(addprefix $(PRODUCTS)/,sandboxd sandbox-launcher sandbox-init sandbox-probe sandboxctl sandboxctl-verbs) \
-	    $(DESTDIR)$(PRIVATE)
+	    share/doc/sandboxd/policies share/man/man1 share/man/man5 share/man/man8)
+	install -m 755 $(addprefix $(PRODUCTS)/,$(INSTALLED)) $(DESTDIR)$(PRIVATE)
 	ln -sfn ../libexec/sandboxd/sandboxctl $(DESTDIR)$(PREFIX)/bin/sandboxctl
 	ln -sfn ../libexec/sandboxd/sandboxd $(DESTDIR)$(PREFIX)/sbin/sandboxd
 	install -m 644 systemd/sandboxd.socket systemd/sandbox.slice $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/\(s\?bin\)/|$(PREFIX)/\1/|' systemd/sandboxd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/sandboxd.service
 	install -m 644 systemd/sandboxd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sandboxd.conf
-	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script bash \
+	install -m 644 systemd/sandboxd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sandboxd.conf
+	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script bash | sed '1{/^#!/d}' \
 	    >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandboxctl
 	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script zsh \
 	    >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sandboxctl
 	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script fish \
 	    >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sandboxctl.fish
-	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/sandboxd
+	$(MAKE) --no-print-directory manual MANUAL_DIRECTORY=$(DESTDIR)$(PREFIX)/share/man
+	install -m 644 README.md LICENSE Sources/SandboxPolicy/PolicyFormat.md Sources/SandboxWire/Protocol.md \
+	    $(DESTDIR)$(PREFIX)/share/doc/sandboxd
 	install -m 644 policies/*.yaml $(DESTDIR)$(PREFIX)/share/doc/sandboxd/policies
+
+# Manual pages from what the programs say of themselves; the build does not wait for them.
+MANUAL_DIRECTORY ?= .build/man
+manual:
+	@mkdir -p $(addprefix $(MANUAL_DIRECTORY)/,man1 man5 man8)
+	@set -e; export VERSION=$(VERSION); page="$(MANUAL)/manual.py"; to=$(MANUAL_DIRECTORY); \
+	    $(PRODUCTS)/sandboxctl-verbs --experimental-dump-help | $$page help 1 $$to/man1 $(MANUAL)/sandboxctl.md; \
+	    $(PRODUCTS)/sandboxd --experimental-dump-help | $$page help 8 $$to/man8 $(MANUAL)/sandboxd.md; \
+	    $$page markdown sandboxd-policy 5 $$to/man5 Sources/SandboxPolicy/PolicyFormat.md
+
+# A Debian package: `apt-get install ./.build/deb/sandboxd_*.deb` puts it into service.
+deb:
+	@rm -rf .build/deb
+	$(MAKE) install MORE_PACKAGES=dpkg-dev DESTDIR=$(CURDIR)/.build/deb/stage PREFIX=/usr
+	@systemd/debian/package.sh .build/deb/stage $(VERSION)-1 .build/deb
+	@rm -rf .build/deb/stage
 
 packages:
 	@missing=$$(for p in $(PACKAGES) $(MORE_PACKAGES); do \

@@ -150,7 +150,7 @@ let package = Package(
                 "SandboxPolicy",
                 "SeccompFilter", argumentParser,
             ],
-            swiftSettings: strict),
+            exclude: ["Manual"], swiftSettings: strict),
         .executableTarget(
             name: "example-agent", dependencies: ["SandboxClient"], exclude: ["README.md", "Demo"],
             swiftSettings: strict),
