@@ -6,17 +6,18 @@
 #   PAYLOAD  the image that payload.sh made. Both stay as they are: what the machine writes is thrown away.
 #   LOGS     gets output.log, journal.log, console.log (the kernel's and systemd's), qemu.log, status
 #   SECONDS  how long the machine may run, its boot included
-# VM_ACCEL (tcg,thread=multi), VM_CPUS (2) and VM_MEMORY (3G) are for qemu.
+# VM_ACCEL (tcg,thread=multi), VM_CPUS (2) and VM_MEMORY (3G) are for qemu. VM_REBOOTS=yes: the payload may have the machine
+# started again; otherwise that is its end.
 set -euo pipefail
 root=$1 payload=$2 logs=$3 limit=$4
 rm -rf "$logs"
 mkdir -p "$logs"
 : >"$logs/output.log"
 
-# No network: nothing that is tested needs one. A panic ends qemu, as there is no reboot.
+# No network: nothing that is tested needs one. A panic is a reboot, and ends qemu where there is none.
 arguments=(
     -accel "${VM_ACCEL:-tcg,thread=multi}" -cpu max -smp "${VM_CPUS:-2}" -m "${VM_MEMORY:-3G}"
-    -nodefaults -no-user-config -display none -no-reboot
+    -nodefaults -no-user-config -display none
     -kernel "$root/vmlinuz" -initrd "$root/initrd.img"
     -append "root=LABEL=root rw console=ttyS0 loglevel=4 panic=-1"
     -drive "file=$root/disk.img,format=raw,if=virtio,snapshot=on,cache=unsafe"
@@ -31,6 +32,8 @@ port() {
 port output output.log
 port journal journal.log
 port status status
+
+if [ -z "${VM_REBOOTS:-}" ]; then arguments+=(-no-reboot); fi
 
 # What is thrown away goes into a file of qemu's without a name, in this directory.
 export TMPDIR=$logs

@@ -45,6 +45,8 @@ printf '127.0.0.1 localhost vm\n::1 localhost\n' >"$tree/etc/hosts"
 echo vm >"$tree/etc/hostname"
 # Empty, it is filled at boot; without it systemd takes each boot for the first one.
 : >"$tree/etc/machine-id"
+# The journal of a boot before the last one is wanted too.
+mkdir -p "$tree/var/log/journal"
 
 install -m 755 "$here/guest/payload" "$tree/usr/local/sbin/payload"
 install -m 644 "$here/guest/payload.service" "$tree/etc/systemd/system/payload.service"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the second disk of the virtual machine, from scratch: a program, its arguments, and files of this host at the
-# paths that they have here, below `files`.
+# Makes the second disk of the virtual machine, from scratch: a program, its arguments, what is in `guest` here, and files of
+# this host at the paths that they have here, below `files`.
 # Usage: payload.sh IMAGE SECONDS PROGRAM [ARGUMENT...] <LIST
-#   SECONDS  how long the program may run
+#   SECONDS  how long the program may run, in each boot
 #   LIST     absolute paths of files and links, each ended by a NUL byte
 set -euo pipefail
 image=$1 limit=$2 program=$3
@@ -12,6 +12,7 @@ rm -rf --one-file-system "$tree" "$image"
 trap 'rm -rf --one-file-system "$tree"' EXIT
 mkdir -p "$tree/files"
 install -m 755 "$program" "$tree/run"
+cp -R "$(dirname "$0")/guest" "$tree/guest"
 echo "$limit" >"$tree/limit"
 printf '%s\0' "$@" >"$tree/arguments"
 # The leading slash goes from names, and stays where links point.

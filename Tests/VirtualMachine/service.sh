@@ -1,17 +1,29 @@
 #!/usr/bin/env bash
-# Installs the release programs in the virtual machine that root.sh made and looks at the service as systemd runs it.
-# Usage: service.sh STAGE   what `make install` put below its DESTDIR
+# Installs a package in the virtual machine that root.sh made, and looks at the service as systemd runs it: guest/run-service.
+# Usage: service.sh PACKAGE [STAGE...]   with stages, those of guest/stages alone
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
-vm=$checkout/.build/vm
-stage=$(realpath "$1")
+vm=$checkout/.build/vm logs=$checkout/.build/vm/service-logs
+package=$(realpath "$1")
+shift
 exec 9>"$vm/lock"
 flock --nonblock 9 || { echo "the virtual machine of this checkout is running already" >&2; exit 1; }
 
-find "$stage" -not -type d -print0 | "$here/payload.sh" "$vm/payload.img" 900 "$here/guest/run-service" "$stage"
+# The same again as a newer version.
+newer=$vm/newer.deb
+tree=$newer.tree
+rm -rf "$tree"
+trap 'rm -rf "$tree"' EXIT
+dpkg-deb -R "$package" "$tree"
+sed -i 's/^Version: .*/&+newer/' "$tree/DEBIAN/control"
+dpkg-deb --root-owner-group -Znone --build "$tree" "$newer" >/dev/null
+
+printf '%s\0' "$package" "$newer" |
+    "$here/payload.sh" "$vm/payload.img" 900 "$here/guest/run-service" "$package" "$newer" "$@"
 status=0
-"$here/boot.sh" "$vm/root" "$vm/payload.img" "$vm/service-logs" 1200 || status=$?
+VM_REBOOTS=yes "$here/boot.sh" "$vm/root" "$vm/payload.img" "$logs" 1800 || status=$?
+grep '^| ' "$logs/output.log" >"$logs/tables.md" || true
 chown -R --reference="$vm" "$vm"
-echo "== exit status $status, logs in $vm/service-logs"
+echo "== exit status $status, logs in $logs"
 exit "$status"
