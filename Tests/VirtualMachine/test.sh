@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests of .build/debug in the virtual machine that root.sh made.
-# Usage: test.sh LIBRARIES...   directories of the Swift runtime that the tests are linked with
+# Usage: test.sh PROGRAMS LIBRARIES...
+#   PROGRAMS   package: the one in .build/deb is installed, and its programs are tested; debug: those beside the tests are
+#   LIBRARIES  directories of the Swift runtime that the tests are linked with
 # VM_FILTER and VM_SKIP (regular expressions of `swift test`) choose tests, VM_SECONDS says how long they may take together.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,6 +10,12 @@ checkout=$(cd "$here/../.." && pwd)
 vm=$checkout/.build/vm
 products=$(realpath "$checkout/.build/debug")
 seconds=${VM_SECONDS:-1500}
+package='' released=''
+if [ "$1" = package ]; then
+    package=$(realpath "$checkout"/.build/deb/sandboxd_*.deb)
+    released=$(realpath "$checkout/.build/release")
+fi
+shift
 exec 9>"$vm/lock"
 flock --nonblock 9 || { echo "the virtual machine of this checkout is running already" >&2; exit 1; }
 
@@ -20,12 +28,14 @@ files() {
     printf '%s\0' "$checkout/.build/debug"
     find "$products" -maxdepth 1 -type f -executable -print0
     find "$@" -maxdepth 1 -name '*.so' -print0
+    if [ -n "$package" ]; then printf '%s\0' "$package" "$released/example-agent" "$released/sandbox-bench"; fi
 }
 
 command=("$products/sandboxdPackageTests.xctest" --testing-library swift-testing --no-parallel)
 if [ -n "${VM_FILTER:-}" ]; then command+=(--filter "$VM_FILTER"); fi
 if [ -n "${VM_SKIP:-}" ]; then command+=(--skip "$VM_SKIP"); fi
-files "$@" | "$here/payload.sh" "$vm/payload.img" "$seconds" "$here/guest/run-tests" "$checkout" "$@" -- "${command[@]}"
+files "$@" | "$here/payload.sh" "$vm/payload.img" "$seconds" "$here/guest/run-tests" \
+    "$checkout" "$@" -- "$package" "$released" "${command[@]}"
 
 status=0
 # Beside the tests' time: what the boot takes on a loaded machine.

@@ -5,6 +5,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 # On the root disk: it lasts over boots.
 state=/var/lib/checks
 mkdir -p "$state"
+touch "$state"/{held,failed,recovery,times}
 
 # check NAME COMMAND...: a command that must succeed; what it writes is shown where it does not.
 check() {
