@@ -131,7 +131,7 @@ struct ReloadTests {
             if try service.directory.read("log").contains("policies reloaded") { break }
             try await Task.sleep(for: .milliseconds(10))
         }
-        #expect(try service.directory.read("log").contains("added later"))
+        #expect(try service.directory.read("log").contains("changed=\"added later\""))
         #expect(try await service.client().run(RunRequest(argv: ["true"], policy: "later")).result.outcome.code == 0)
     }
 
