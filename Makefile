@@ -149,7 +149,7 @@ install: build
 	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script fish \
 	    >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sandboxctl.fish
 	$(MAKE) --no-print-directory manual MANUAL_DIRECTORY=$(DESTDIR)$(PREFIX)/share/man
-	install -m 644 README.md LICENSE Sources/SandboxPolicy/PolicyFormat.md Sources/SandboxWire/Protocol.md \
+	install -m 644 README.md LICENSE Sources/SandboxPolicy/PolicyFormat.md Sources/SandboxWire/Protocol.md Sources/sandboxd/Records.md \
 	    $(DESTDIR)$(PREFIX)/share/doc/sandboxd
 	install -m 644 policies/*.yaml $(DESTDIR)$(PREFIX)/share/doc/sandboxd/policies
 

@@ -7,8 +7,8 @@ checkout=$(cd "$here/../.." && pwd)
 vm=$checkout/.build/vm logs=$checkout/.build/vm/service-logs
 package=$(realpath "$1")
 shift
-exec 9>"$vm/lock"
-flock --nonblock 9 || { echo "the virtual machine of this checkout is running already" >&2; exit 1; }
+exec 9>"$vm/service.lock"
+flock --nonblock 9 || { echo "the service of this checkout is being looked at already" >&2; exit 1; }
 
 # The same again as a newer version.
 newer=$vm/newer.deb
@@ -20,9 +20,9 @@ sed -i 's/^Version: .*/&+newer/' "$tree/DEBIAN/control"
 dpkg-deb --root-owner-group -Znone --build "$tree" "$newer" >/dev/null
 
 printf '%s\0' "$package" "$newer" |
-    "$here/payload.sh" "$vm/payload.img" 900 "$here/guest/run-service" "$package" "$newer" "$@"
+    "$here/payload.sh" "$vm/service.img" 1500 "$here/guest/run-service" "$package" "$newer" "$@"
 status=0
-VM_REBOOTS=yes "$here/boot.sh" "$vm/root" "$vm/payload.img" "$logs" 1800 || status=$?
+VM_REBOOTS=yes "$here/boot.sh" "$vm/root" "$vm/service.img" "$logs" 2400 || status=$?
 grep '^| ' "$logs/output.log" >"$logs/tables.md" || true
 chown -R --reference="$vm" "$vm"
 echo "== exit status $status, logs in $logs"

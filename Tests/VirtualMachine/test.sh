@@ -16,8 +16,8 @@ if [ "$1" = package ]; then
     released=$(realpath "$checkout/.build/release")
 fi
 shift
-exec 9>"$vm/lock"
-flock --nonblock 9 || { echo "the virtual machine of this checkout is running already" >&2; exit 1; }
+exec 9>"$vm/tests.lock"
+flock --nonblock 9 || { echo "the tests of this checkout are running there already" >&2; exit 1; }
 
 # The sources as they are, also those that are not committed yet; the programs; the runtime.
 files() {
@@ -34,12 +34,12 @@ files() {
 command=("$products/sandboxdPackageTests.xctest" --testing-library swift-testing --no-parallel)
 if [ -n "${VM_FILTER:-}" ]; then command+=(--filter "$VM_FILTER"); fi
 if [ -n "${VM_SKIP:-}" ]; then command+=(--skip "$VM_SKIP"); fi
-files "$@" | "$here/payload.sh" "$vm/payload.img" "$seconds" "$here/guest/run-tests" \
+files "$@" | "$here/payload.sh" "$vm/tests.img" "$seconds" "$here/guest/run-tests" \
     "$checkout" "$@" -- "$package" "$released" "${command[@]}"
 
 status=0
 # Beside the tests' time: what the boot takes on a loaded machine.
-"$here/boot.sh" "$vm/root" "$vm/payload.img" "$vm/logs" "$((seconds + 300))" || status=$?
+"$here/boot.sh" "$vm/root" "$vm/tests.img" "$vm/logs" "$((seconds + 300))" || status=$?
 chown -R --reference="$vm" "$vm"
 
 echo "== exit status $status, logs in $vm/logs; skipped and failed tests again:"
