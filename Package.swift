@@ -12,12 +12,16 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// Points at which tests have something go wrong (`LinuxSystem/Fault.swift`) are in debug builds alone: programs that are
+/// installed are release builds, and have none.
+let faults: [SwiftSetting] = [.define("SANDBOX_FAULTS", .when(configuration: .debug))]
+
 /// C that both the daemons and the client use: no unsafe flags here, for the same reason.
 let cStrict: [CSetting] = [.treatAllWarnings(as: .error), .define("_GNU_SOURCE")]
 
 /// The launcher's closure: neither Swift concurrency nor regular expressions, also not by the compiler's own imports.
 let bare: [SwiftSetting] =
-    strict + [
+    strict + faults + [
         .unsafeFlags([
             "-Xfrontend", "-disable-implicit-concurrency-module-import",
             "-Xfrontend", "-disable-implicit-string-processing-module-import",
@@ -25,11 +29,12 @@ let bare: [SwiftSetting] =
     ]
 
 /// The programs inside the sandbox: Embedded Swift, static, without libc.
-let embedded: [SwiftSetting] = [
-    .treatAllWarnings(as: .error),
-    .enableExperimentalFeature("Embedded"),
-    .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
-]
+let embedded: [SwiftSetting] =
+    faults + [
+        .treatAllWarnings(as: .error),
+        .enableExperimentalFeature("Embedded"),
+        .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-disable-stack-protector"]),
+    ]
 let freestanding: [LinkerSetting] = [
     .unsafeFlags([
         "-enable-experimental-feature", "Embedded", "-Xclang-linker", "-static",
@@ -107,13 +112,13 @@ let package = Package(
         .target(
             name: "SandboxEngine",
             dependencies: ["SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging] + nio,
-            swiftSettings: strict),
+            swiftSettings: strict + faults),
         .target(
             name: "SandboxServer",
             dependencies: [
                 "LaunchPlan", "SandboxModel", "SandboxWire", "LinuxSystem", "SandboxPolicy", "SandboxEngine", logging,
             ] + nio,
-            swiftSettings: strict),
+            swiftSettings: strict + faults),
 
         // products
         .executableTarget(
@@ -123,7 +128,7 @@ let package = Package(
                 "SandboxServer",
                 argumentParser, logging,
             ] + nio,
-            exclude: ["Records.md"], swiftSettings: strict, linkerSettings: startsFast),
+            exclude: ["Records.md"], swiftSettings: strict + faults, linkerSettings: startsFast),
         .executableTarget(
             name: "sandbox-launcher",
             dependencies: ["CSandbox", "CInitPlan", "LaunchPlan", "LinuxSystem", "SeccompFilter"],
@@ -188,6 +193,10 @@ let package = Package(
                 "LaunchPlan", "LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport", "SandboxWire",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "RecoveryTests",
+            dependencies: ["LaunchPlan", "LinuxSystem", "SandboxClient", "SandboxTestSupport"],
+            exclude: ["README.md"], swiftSettings: strict + faults),
         .testTarget(
             name: "CompatibilityTests", dependencies: ["LinuxSystem", "SandboxTestSupport"],
             exclude: ["README.md", "Scripts"], swiftSettings: strict),

@@ -26,7 +26,11 @@ static _Alignas(64) char child_stack[64 << 10];
 pid_t sandbox_fork(uint64_t flags, int *pidfd) {
     struct clone_args_v2 arguments = {
         .flags = flags | CLONE_PIDFD, .pidfd = (uintptr_t)pidfd, .exit_signal = SIGCHLD};
-    return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    // A child that is stopped, or waits for a disk, would outlive its parent, with copies of all that the parent held. (Of a
+    // parent that has died before this line it hears by its sockets and pipes.)
+    if (pid == 0) prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    return pid;
 }
 
 // What the child needs, on the parent's stack; it is gone when the parent goes on.

@@ -19,6 +19,9 @@
 ///     reload               -> policyText (so many as it takes) then policiesReplaced, or reloadFailed
 ///     adopted(G)           -> nothing
 package enum LauncherCommand: Sendable, Equatable {
+    /// The launcher's argument where it is a service's.
+    package static let serviceOption = "--service"
+
     case policy(CompiledPolicy)
     /// With one descriptor: the socket that is bound for listening, or the one connection that is served. No client that
     /// came another way is admitted.

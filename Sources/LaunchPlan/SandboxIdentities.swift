@@ -8,6 +8,10 @@ package enum SandboxIdentities {
     package static let blockSize: UInt32 = 65_536
     package static let blockCount: UInt32 = 1024
 
+    package static func uids(ofBlock block: UInt32) -> Range<UInt32> {
+        base + block * blockSize..<base + (block + 1) * blockSize
+    }
+
     package static func contains(_ uid: UInt32) -> Bool {
         uid >= base && uid - base < blockSize * blockCount
     }

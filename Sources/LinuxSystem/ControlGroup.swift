@@ -20,11 +20,15 @@ package protocol ControlGroupHierarchy: AnyObject {
     /// Removes a group by its name, as `ControlGroup.remove`.
     func remove(_ name: String) -> Bool
 
-    /// Removes every group here that nobody is in, whoever made it.
-    func removeEmpty()
+    /// Names of all groups here, whoever made them.
+    var names: [String] { get }
 
-    /// Removes everything that this hierarchy made.
-    func removeAll()
+    /// Removes everything that this hierarchy made. Returns whether nothing of it is left.
+    @discardableResult
+    func removeAll() -> Bool
+
+    /// The directories in which groups are made: one in each mounted hierarchy.
+    var paths: [String] { get }
 }
 
 /// One sandbox's group. Its pid 1, which is this project's own, counts for nobody: neither as one of the processes that a

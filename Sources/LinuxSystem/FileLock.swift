@@ -16,4 +16,32 @@ package struct FileLock: ~Copyable, Sendable {
         }
         self.file = file
     }
+
+    /// Holds it until the process ends.
+    package consuming func keep() { _ = file.release() }
+
+    /// What its holder, or the last one, has written; bytes that are no text are replaced.
+    package borrowing func read() throws(SystemError) -> String {
+        let descriptor = file.number
+        var bytes = [UInt8](repeating: 0, count: 64 << 10)
+        let count = try system("read a lock's file") { pread(descriptor, &bytes, bytes.count, 0) }
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    package borrowing func write(_ text: String) throws(SystemError) {
+        let descriptor = file.number
+        let bytes = Array(text.utf8)
+        try system("empty a lock's file") { ftruncate(descriptor, 0) }
+        guard !bytes.isEmpty else { return }
+        let written = try system("write a lock's file") { pwrite(descriptor, bytes, bytes.count, 0) }
+        guard written == bytes.count else { throw SystemError("write a lock's file", errno: ENOSPC) }
+    }
+
+    /// Whose it is; a lock in a directory that everybody may write to is anybody's.
+    package borrowing func owner() throws(SystemError) -> UInt32 {
+        let descriptor = file.number
+        var status = stat()
+        try system("describe a lock's file") { fstat(descriptor, &status) }
+        return status.st_uid
+    }
 }

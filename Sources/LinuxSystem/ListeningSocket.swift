@@ -1,9 +1,9 @@
 import Glibc
 
-/// A Unix socket's file, held against a second daemon by a lock beside it.
+/// A Unix socket's file. Whoever makes one holds the lock of its directory (`ServiceLock`).
 package struct ListeningSocket: ~Copyable, Sendable {
     package enum Refusal: Error, Sendable {
-        /// Another daemon holds the lock or answers.
+        /// Somebody answers.
         case taken
         /// Something that is no socket has the name.
         case occupied
@@ -12,30 +12,19 @@ package struct ListeningSocket: ~Copyable, Sendable {
 
     /// Bound, not yet listening.
     package let socket: OwnedDescriptor
-    private let lock: OwnedDescriptor
 
-    /// Binds, with owner, group and mode in place before anybody can connect. The lock is held as long as this lives.
+    /// Binds, with owner, group and mode in place before anybody can connect.
     package init(path: String, group: UInt32?, mode: UInt32) throws(Refusal) {
-        let lock = try Self.refusing { () throws(SystemError) in
-            try Self.createParent(of: path)
-            return try Self.open(lock: path + ".lock")
-        }
-        guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { throw .taken }
         let socket = try Self.refusing { () throws(SystemError) in
             OwnedDescriptor(owning: try Self.unboundSocket())
         }
         try Self.removeStale(path)
         let number = socket.number
         try Self.refusing { () throws(SystemError) in try Self.bind(number, path, group: group, mode: mode) }
-        self.lock = lock
         self.socket = socket
     }
 
-    /// Gives the socket away and leaves the lock held until the process ends.
-    package consuming func release() -> Int32 {
-        _ = lock.release()
-        return socket.release()
-    }
+    package consuming func release() -> Int32 { socket.release() }
 
     private static func refusing<Value: ~Copyable>(
         _ body: () throws(SystemError) -> Value
@@ -60,21 +49,6 @@ package struct ListeningSocket: ~Copyable, Sendable {
     private static func unboundSocket() throws(SystemError) -> Int32 {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         return try system("create a socket") { Glibc.socket(AF_UNIX, type, 0) }
-    }
-
-    private static func open(lock path: String) throws(SystemError) -> OwnedDescriptor {
-        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW
-        return OwnedDescriptor(owning: try system("open", path) { Glibc.open(path, flags, 0o600) })
-    }
-
-    private static func createParent(of path: String) throws(SystemError) {
-        guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return }
-        let parent = String(path[..<slash])
-        let previous = umask(0o022)
-        defer { umask(previous) }
-        if mkdir(parent, 0o755) != 0, errno != EEXIST {
-            throw SystemError("create", parent, errno: errno)
-        }
     }
 
     private static func removeStale(_ path: String) throws(Refusal) {

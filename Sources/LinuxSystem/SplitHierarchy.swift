@@ -96,15 +96,18 @@ final class SplitHierarchy: ControlGroupHierarchy {
 
     func remove(_ name: String) -> Bool { homes.all.remove(name) }
 
-    func removeEmpty() { removeLeftovers() }
-
-    func removeAll() {
-        removeLeftovers()
-        for home in homes.all {
-            // Left when somebody is in it; the next start finds and removes it.
-            try? home.parent.removeSubdirectory(homeName)
-        }
+    var names: [String] {
+        Array(homes.all.reduce(into: Set()) { $0.formUnion((try? $1.directory.subdirectories()) ?? []) })
     }
+
+    @discardableResult
+    func removeAll() -> Bool {
+        removeLeftovers()
+        // Left when somebody is in it; the next start finds and removes it.
+        return homes.all.reduce(true) { (try? $1.parent.removeSubdirectory(homeName)) != nil && $0 }
+    }
+
+    var paths: [String] { homes.all.map(\.directory.path) }
 
     /// Groups of a launcher that was killed. Its sandboxes died with it, so the groups are empty.
     private func removeLeftovers() {

@@ -93,17 +93,16 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
         }
     }
 
-    func removeEmpty() {
-        for entry in (try? home.subdirectories()) ?? [] {
-            try? home.removeSubdirectory(entry)
-        }
-    }
+    var names: [String] { (try? home.subdirectories()) ?? [] }
 
-    func removeAll() {
+    @discardableResult
+    func removeAll() -> Bool {
         removeLeftovers()
         // Left when somebody is in it; the next start finds and removes it.
-        try? parent.removeSubdirectory(homeName)
+        return (try? parent.removeSubdirectory(homeName)) != nil
     }
+
+    var paths: [String] { [home.path] }
 
     private func removeLeftovers() {
         for entry in (try? home.subdirectories()) ?? [] {

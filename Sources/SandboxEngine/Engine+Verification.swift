@@ -51,6 +51,9 @@ extension Engine {
         var plan = launch.plan
         plan.generation = generation
         launcher.send(.launch(plan), descriptors: launch.descriptors)
+        #if SANDBOX_FAULTS
+            Fault.reach(.requestSent)
+        #endif
         run.wasSent(at: now)
     }
 

@@ -199,6 +199,9 @@ package final class Engine {
             environment.append("TERM=xterm-256color")
         }
         try RequestValidation.checkLength(argv: request.argv, environment: environment)
+        #if SANDBOX_FAULTS
+            Fault.reach(.validated)
+        #endif
         let plan = LaunchRequest(
             run: nextRun, policy: name, client: client.number, workspace: request.workspace,
             cwd: request.cwd ?? ".", argv: request.argv, environment: environment,
@@ -234,6 +237,9 @@ package final class Engine {
         } catch {
             throw ServiceError(.overloaded, "\(error)", category: .temporary, retryAfterMilliseconds: 100)
         }
+        #if SANDBOX_FAULTS
+            Fault.reach(.pipesMade)
+        #endif
         let run = Run(
             id: id, channel: channel, client: client, plan: plan, policy: policy, compiled: compiled,
             limits: inForce, request: request, window: window, stamps: stamps, streams: streams, owner: owner,
@@ -338,6 +344,9 @@ package final class Engine {
 
     private func received(_ event: LauncherEvent) {
         if let run = event.run, verifier.handle(event, run: run) { return }
+        #if SANDBOX_FAULTS
+            reach(event)
+        #endif
         switch event {
         case .started(let number, let at, let stamps): runs[number]?.started(at: at, stamps)
         case .handedOver(let number, let at): runs[number]?.handle(.handedOver(at: at))
@@ -351,6 +360,16 @@ package final class Engine {
             onStartUpAnswer(event)
         }
     }
+
+    #if SANDBOX_FAULTS
+        private func reach(_ event: LauncherEvent) {
+            switch event {
+            case .started: Fault.reach(.startTaken)
+            case .finished: Fault.reach(.endTaken)
+            default: break
+            }
+        }
+    #endif
 
     private func launcherEnded(_ reason: String) {
         log.note(.launcherGone, ["reason": "\(reason.shown)", "runs": "\(runs.count)"], at: .critical)

@@ -1,4 +1,5 @@
 import LaunchPlan
+import LinuxSystem
 import NIOCore
 import SandboxEngine
 import SandboxModel
@@ -167,6 +168,9 @@ extension Connection {
 
     /// The launcher is asked before the client is told: that is on the way to the command's start, this is not.
     private func start(_ channel: UInt32, _ request: RunRequest, _ window: UInt32?, _ readAt: UInt64) {
+        #if SANDBOX_FAULTS
+            Fault.reach(.frameDecoded)
+        #endif
         guard let client, isFree(channel) else { return }
         do throws(ServiceError) {
             let started = try engine.start(

@@ -182,6 +182,15 @@ package final class Connection: ChannelInboundHandler {
         var bytes: [UInt8] = []
         do throws(WireError) {
             for message in outbox { bytes += try frame(message).encoded }
+            #if SANDBOX_FAULTS
+                if Fault.expects(.answerHalfWritten),
+                    outbox.contains(where: { if case .result = $0 { true } else { false } })
+                {
+                    transmit(Array(bytes[..<(bytes.count / 2)]))
+                    bytes.removeFirst(bytes.count / 2)
+                    Fault.reach(.answerHalfWritten)
+                }
+            #endif
             outbox.removeAll(keepingCapacity: true)
             transmit(bytes, then: body)
         } catch {

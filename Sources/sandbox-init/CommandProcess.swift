@@ -54,6 +54,9 @@ struct Failure {
     let descriptor: Int32
 
     func require(_ stage: init_stage, _ result: Int) {
+        #if SANDBOX_FAULTS
+            let result = Fault.pass(stage, result)
+        #endif
         guard result < 0 else { return }
         end(stage, error: Int32(-result))
     }

@@ -71,6 +71,9 @@ struct CommandRequest {
         _ = init_block_signals(0)
         if header.pointee.has_executable != 0 { executeDescriptor(arguments: pointers, variables: variables, failure) }
         guard let program = pointers[0] else { failure.end(init_stage_command_receive, error: Errno.invalid) }
+        #if SANDBOX_FAULTS
+            failure.require(init_stage_command_execute, 0)
+        #endif
         failure.end(
             init_stage_command_execute,
             error: ProgramSearch.execute(program, arguments: pointers, variables: variables))

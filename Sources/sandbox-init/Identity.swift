@@ -30,7 +30,14 @@ enum Identity {
         var descriptor: Int32 = -1
         var count: Int32 = 0
         // Nothing but the launcher's word counts; without it the launcher is gone.
-        guard init_receive(INIT_SOCKET, &byte, 1, &descriptor, &count) == 1, count == 0 else { System.exit(1) }
+        #if SANDBOX_FAULTS
+            var word: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
+            guard init_receive(INIT_SOCKET, &word, 4, &descriptor, &count) == 4, count == 0 else { System.exit(1) }
+            byte = word.0
+            Fault.take((word.1, word.2, word.3))
+        #else
+            guard init_receive(INIT_SOCKET, &byte, 1, &descriptor, &count) == 1, count == 0 else { System.exit(1) }
+        #endif
         return byte
     }
 }

@@ -21,6 +21,9 @@ enum Report {
 
     /// For pid 1: goes on when `result` is not an error.
     static func require(_ stage: init_stage, _ result: Int) {
+        #if SANDBOX_FAULTS
+            let result = Fault.pass(stage, result)
+        #endif
         guard result < 0 else { return }
         send(init_report_failed, stage: stage.rawValue, error: Int32(-result))
         System.exit(1)

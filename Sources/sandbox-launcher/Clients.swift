@@ -34,6 +34,8 @@ struct Clients {
 
     mutating func dismiss(_ client: UInt32) { admitted[client] = nil }
 
+    mutating func dismissAll() { admitted = [:] }
+
     /// The peer of a client that is connected at this moment.
     mutating func identity(of client: UInt32) throws(LaunchFailure) -> PeerIdentity {
         if let found = admitted[client] {

@@ -11,6 +11,9 @@ extension ControlLoop {
             switch try? sandbox.hear() {
             case .started(let at): startedAt = at
             case .ending:
+                #if SANDBOX_FAULTS
+                    Fault.reach(.endHeard)
+                #endif
                 // Who hears of the end need not hear of the start before.
                 if settle(sandbox) { startedAt = nil }
             case .report: continue
@@ -26,6 +29,9 @@ extension ControlLoop {
     }
 
     private mutating func tellStart(of sandbox: Sandbox, _ at: UInt64) {
+        #if SANDBOX_FAULTS
+            Fault.reach(.startHeard)
+        #endif
         unheard[sandbox.run] = nil
         send(.started(run: sandbox.run, at: at, stamps: sandbox.stamps))
     }
@@ -131,7 +137,13 @@ extension ControlLoop {
         hearAudit()
         sandbox.isTold = true
         dying += 1
+        #if SANDBOX_FAULTS
+            Fault.reach(.beforeEndTold)
+        #endif
         send(.finished(run: sandbox.run, report: sandbox.report()))
+        #if SANDBOX_FAULTS
+            Fault.reach(.endTold)
+        #endif
         // After a probe comes a judgement, and time for it to go; and a daemon for one call waits for it.
         let isAtOnce = dying >= Self.maximumDying / 2 || sandbox.request.probe || servesOneCall
         leaving[sandbox.run] = monotonicNanoseconds() + (isAtOnce ? 0 : Self.leavingDelay)
@@ -181,6 +193,9 @@ extension ControlLoop {
     }
 
     mutating func release(_ prepared: PreparedSandbox) {
+        #if SANDBOX_FAULTS
+            Fault.reach(.beforeRemoval)
+        #endif
         host.slots.giveBack(prepared.slot)
         let keepsGroup = prepared.order != nil && preparer != nil && prepared.group.mayServeAgain
         if keepsGroup { preparer?.keep(prepared.group) }
@@ -206,9 +221,9 @@ extension ControlLoop {
     /// Returns in how many nanoseconds to try again, if at all: a preparer that was behind may have nothing to say when it is
     /// not any more.
     mutating func retryRemains() -> UInt64? {
-        guard !remains.isEmpty else { return nil }
-        sendRemains()
-        return remains.isEmpty ? nil : Self.remainsPause
+        if !leftGroups.isEmpty { leftGroups.removeAll { host.groups.remove($0) } }
+        if !remains.isEmpty { sendRemains() }
+        return remains.isEmpty && leftGroups.isEmpty ? nil : Self.remainsPause
     }
 
     /// What a preparer that is behind does not take now is for the next time that it says something, or for a while later.

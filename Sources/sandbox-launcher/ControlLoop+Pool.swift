@@ -203,10 +203,11 @@ extension ControlLoop {
         readiness.forget(preparer.socket.number)
         preparer.process.killAndReap()
         self.preparer = nil
-        // Its unfinished work and what it was told to remove; a group that somebody is in stays.
+        // Its unfinished work, which may still be dying, what it kept for others, and what it was told to remove.
         remains = []
         endUnknownChildren()
-        host.groups.removeEmpty()
+        let used = Set((Array(waiting.values) + sandboxes.values.map(\.prepared)).map(\.group.name))
+        leftGroups = host.groups.names.filter { !used.contains($0) }
         slots = [:]
         makeQueue()
         return nil

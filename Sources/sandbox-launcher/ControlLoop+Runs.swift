@@ -6,8 +6,14 @@ import LinuxSystem
 extension ControlLoop {
     /// - Parameter receivedAt: CLOCK_MONOTONIC, nanoseconds.
     mutating func launch(_ request: LaunchRequest, _ descriptors: [Int32], receivedAt: UInt64) {
+        #if SANDBOX_FAULTS
+            Fault.reach(.requestReceived)
+        #endif
         do throws(LaunchFailure) {
             let start = try check(request, descriptors, receivedAt)
+            #if SANDBOX_FAULTS
+                Fault.reach(.requestChecked)
+            #endif
             try cover(start.policy)
             if let sandbox = try useWarm(start, hasWaited: false) { return try begin(sandbox) }
             if canBeMadeAhead(start) {
@@ -168,6 +174,9 @@ extension ControlLoop {
 
     private mutating func make(_ start: RunStart) throws(LaunchFailure) -> Sandbox {
         guard let slot = host.slots.take() else { throw LaunchFailure(.slots, errno: EAGAIN, "no identity is free") }
+        #if SANDBOX_FAULTS
+            Fault.reach(.identityTaken)
+        #endif
         do throws(LaunchFailure) {
             let sandbox = try start.make(in: slot, &workspaces)
             if !start.request.probe { pool.served(fromPool: false) }
@@ -249,6 +258,9 @@ struct RunStart {
     ) throws(SystemError) -> Sandbox {
         let handedOverAt = try prepared.handOver(
             request, of: policy.policy, workspace: workspace?.mount.number, descriptors: descriptors)
+        #if SANDBOX_FAULTS
+            Fault.reach(.handedOver)
+        #endif
         return Sandbox(
             request: request, prepared: prepared, workspaceSize: workspace?.size,
             stamps: LaunchStamps(receivedAt: receivedAt, handedOverAt: handedOverAt, isWarm: isWarm))
@@ -258,6 +270,10 @@ struct RunStart {
         _ workspaces: inout WorkspaceOpener, _ slot: IdentitySlot
     ) throws(LaunchFailure) -> OpenedWorkspace? {
         guard let path = request.workspace, let caller else { return nil }
-        return try workspaces.open(path, as: caller, prepared: policy, limits: request.limits, slot: slot)
+        let opened = try workspaces.open(path, as: caller, prepared: policy, limits: request.limits, slot: slot)
+        #if SANDBOX_FAULTS
+            Fault.reach(.workspaceOpened)
+        #endif
+        return opened
     }
 }

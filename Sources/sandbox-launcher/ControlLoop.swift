@@ -237,6 +237,9 @@ struct ControlLoop: ~Copyable {
                 throw LaunchFailure(.refused, errno: EPERM, "no more policies are taken")
             }
             policies[policy.name] = try PreparedPolicy(policy, host: host, isAudited: audit != nil)
+            #if SANDBOX_FAULTS
+                Fault.reach(.policyTaken)
+            #endif
             send(.policyReady(name: policy.name))
         } catch {
             send(.policyRefused(name: policy.name, failure: error))
@@ -266,6 +269,8 @@ struct ControlLoop: ~Copyable {
 
     /// sandboxd is gone. Nothing of it stays.
     mutating func finish() -> Never {
+        // Whoever is connected hears of the end when the last copy of his socket is closed.
+        clients.dismissAll()
         endReload()
         for sandbox in sandboxes.values {
             // Of a run that is over only pid 1 is left to be killed.
@@ -274,7 +279,7 @@ struct ControlLoop: ~Copyable {
         for sandbox in sandboxes.values { sandbox.prepared.process.killAndReap() }
         for sandbox in sandboxes.values { _ = sandbox.prepared.group.remove() }
         endPool()
-        host.groups.removeAll()
+        if host.groups.removeAll() { host.slots.forgetRecord() }
         exit(0)
     }
 }

@@ -36,7 +36,8 @@ final class Host {
         self.niceness = niceness
     }
 
-    static func prepare(control: Int32) throws(LaunchFailure) -> Host {
+    /// - Parameter isService: this is no daemon for one call.
+    static func prepare(control: Int32, isService: Bool) throws(LaunchFailure) -> Host {
         try at(.descriptors) { () throws(SystemError) in
             guard geteuid() == 0 else { throw SystemError("start as root", errno: EPERM) }
             try settle(control: control)
@@ -53,7 +54,10 @@ final class Host {
         let probe = try at(.descriptors) { () throws(SystemError) in
             try InitExecutable.sealedCopy(of: ProbePlan.program)
         }
-        let (slots, groups) = try IdentitySlots.reserve()
+        let (slots, groups) = try IdentitySlots.reserve(isService: isService, proc: proc)
+        #if SANDBOX_FAULTS
+            Fault.reach(.claimed)
+        #endif
         let landlock = try at(.commandLandlock) { () throws(SystemError) in try Landlock() }
         return Host(
             proc: proc, home: home, initExecutable: executable, probeExecutable: probe, groups: groups, slots: slots,
@@ -103,6 +107,9 @@ func at<Value: ~Copyable>(
     _ stage: LaunchStage, _ body: () throws(SystemError) -> Value
 ) throws(LaunchFailure) -> Value {
     do {
+        #if SANDBOX_FAULTS
+            try Fault.step(stage.rawValue, stage.name)
+        #endif
         return try body()
     } catch {
         throw LaunchFailure(stage, error)

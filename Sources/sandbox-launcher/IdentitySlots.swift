@@ -22,28 +22,41 @@ final class IdentitySlots {
 
     /// The first block that is free, with the cgroups of that number. A launcher that has another /run does not see the
     /// lock on the block, but where it has the same cgroups it sees that these are taken.
-    static func reserve() throws(LaunchFailure) -> (slots: IdentitySlots, groups: any ControlGroupHierarchy) {
+    ///
+    /// - Parameter isService: it looks first for what dead launchers have left in other blocks, too.
+    static func reserve(
+        isService: Bool, proc: Directory
+    ) throws(LaunchFailure) -> (slots: IdentitySlots, groups: any ControlGroupHierarchy) {
         if mkdir(lockDirectory, 0o700) != 0 && errno != EEXIST {
             throw LaunchFailure(.slots, errno: errno, "create directory \(lockDirectory)")
         }
+        let leftovers = Leftovers(directory: lockDirectory, proc: proc)
+        if isService { leftovers.clearAll() }
         // Block 0 holds the daemon's own fallback identity.
         for block in 1..<SandboxIdentities.blockCount {
-            guard let lock = try lock(block) else { continue }
+            guard let lock = try lock(block), leftovers.clear(block, lock) else { continue }
             let groups = try at(.cgroup) { () throws(SystemError) in
-                try ControlGroupDetection.claim(name: "sandboxd-\(block)")
+                try ControlGroupDetection.claim(name: Leftovers.groupName(block))
             }
-            if let groups { return (IdentitySlots(block: block, lock: lock), groups) }
+            guard let groups else { continue }
+            if let record = BlockRecord(groups: groups.paths, proc: proc) {
+                try at(.slots) { () throws(SystemError) in try lock.write(record.text) }
+            }
+            return (IdentitySlots(block: block, lock: lock), groups)
         }
         throw LaunchFailure(.slots, errno: EAGAIN, "reserve a block of identities in \(lockDirectory)")
     }
 
     private static func lock(_ block: UInt32) throws(LaunchFailure) -> FileLock? {
         do throws(SystemError) {
-            return try FileLock(at: "\(lockDirectory)/block-\(block)")
+            return try FileLock(at: Leftovers.path(block, in: lockDirectory))
         } catch {
             throw LaunchFailure(.slots, error)
         }
     }
+
+    /// When nothing is left that another launcher would have to look for.
+    func forgetRecord() { try? lock.write("") }
 
     /// The lowest slots come first: id maps of workspaces are kept per slot.
     func take() -> IdentitySlot? {

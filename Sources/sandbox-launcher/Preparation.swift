@@ -51,12 +51,21 @@ struct Preparation {
 
     /// What fails leaves the group, which is the caller's.
     func make(in group: any ControlGroup) throws(LaunchFailure) -> PreparedSandbox {
+        #if SANDBOX_FAULTS
+            Fault.reach(.groupMade)
+        #endif
         let initSockets = try Self.sockets()
         let commandSockets = try Self.sockets()
         let process = try spawn(
             initSocket: initSockets.second.number, commandSocket: commandSockets.second.number, group: group)
+        #if SANDBOX_FAULTS
+            Fault.reach(.initCloned)
+        #endif
         do throws(LaunchFailure) {
             try identify(process.pid)
+            #if SANDBOX_FAULTS
+                Fault.reach(.mapsWritten)
+            #endif
             if mourner == nil {
                 let (pid, proc) = (process.pid, host.proc)
                 try at(.clone) { () throws(SystemError) in
@@ -65,7 +74,14 @@ struct Preparation {
             }
             let socket = initSockets.first.number
             try at(.handOver) { () throws(SystemError) in
-                try MessageSocket.send([policy.sealsMemoryFiles ? 2 : 1], over: socket)
+                let first: UInt8 = policy.sealsMemoryFiles ? 2 : 1
+                #if SANDBOX_FAULTS
+                    let word = [first] + Fault.forSandbox()
+                    if word[1] != 0 { Fault.tellSandbox(process.pid) }
+                #else
+                    let word = [first]
+                #endif
+                try MessageSocket.send(word, over: socket)
                 try MessageSocket.send(policy.message, over: socket)
             }
         } catch {

@@ -46,6 +46,9 @@ enum Preparer {
         let child = try ForkedChild.fork {
             let needed = inherited.union(policies.map { $0.template.number }).union([theirs])
             guard (try? closeDescriptors(except: needed)) != nil else { return 1 }
+            #if SANDBOX_FAULTS
+                Fault.becomePreparer()
+            #endif
             return serve(host, policies, socket: theirs)
         }
         close(theirs)

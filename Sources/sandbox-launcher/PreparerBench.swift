@@ -75,6 +75,9 @@ struct PreparerBench {
             guard Int(order.policy) < policies.count else { return false }
             begin(order, policies[Int(order.policy)])
         case .clear(let remains):
+            #if SANDBOX_FAULTS
+                Fault.reach(.beforeRemoval)
+            #endif
             groups.takeBack(remains)
             if let order = remains.order { networks.takeBack(order, keeps: remains.keepsNetwork) }
         case nil: return false
@@ -83,6 +86,9 @@ struct PreparerBench {
     }
 
     private mutating func begin(_ order: Preparer.Order, _ policy: PreparedPolicy) {
+        #if SANDBOX_FAULTS
+            Fault.reach(.orderReceived)
+        #endif
         let mourner = Preparation.Mourner()
         do throws(LaunchFailure) {
             // With loopback its pid 1 needs rights on it, so that it has one of its own.
@@ -108,7 +114,13 @@ struct PreparerBench {
             guard hasSpoken else { throw LaunchFailure(.initReceive, errno: ETIMEDOUT) }
             try Self.requireReady(begun.sandbox.socket.number)
             if let network = begun.network { networks.lend(network, to: begun.order.number) }
+            #if SANDBOX_FAULTS
+                Fault.reach(.sandboxReady)
+            #endif
             try? PreparerMessage.send(begun.sandbox, made: begun.order, over: socket)
+            #if SANDBOX_FAULTS
+                Fault.reach(.sandboxTold)
+            #endif
         } catch {
             begun.mourner.take(begun.sandbox.process)
             try? PreparerMessage.send(error, of: begun.order, dead: begun.mourner.dead, over: socket)

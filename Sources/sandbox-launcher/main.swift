@@ -9,7 +9,7 @@ import SeccompFilter
 let controlDescriptor: Int32 = 3
 
 func launch() throws(LaunchFailure) -> Never {
-    let host = try Host.prepare(control: controlDescriptor)
+    let host = try Host.prepare(control: controlDescriptor, isService: isService)
     var waiting = pollfd(fd: controlDescriptor, events: Int16(POLLIN), revents: 0)
     // While sandboxd reads its policies: the tables and pages that the first filter needs.
     if poll(&waiting, 1, 0) == 0 { _ = try? FilterCompiler.compile(FilterRequest()) }
@@ -18,8 +18,9 @@ func launch() throws(LaunchFailure) -> Never {
     try loop.run()
 }
 
-// As sandboxd starts it, it has no arguments. What asks is `sandboxctl doctor`: whether all programs are of one version.
-if CommandLine.argc > 1 {
+// As sandboxd starts it, it has no other arguments. What asks is `sandboxctl doctor`: whether all programs are of one version.
+let isService = CommandLine.arguments.dropFirst() == [LauncherCommand.serviceOption]
+if CommandLine.argc > 1, !isService {
     let text = "sandbox-launcher \(ProductVersion.text)\n"
     _ = text.withCString { write(1, $0, strlen($0)) }
     exit(0)

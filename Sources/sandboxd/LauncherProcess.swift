@@ -16,19 +16,29 @@ struct LauncherProcess {
     /// How long one answer may take; the first ones build file systems.
     private static let patience: Int32 = 60_000
 
-    init(path: String) throws {
+    /// - Parameter isService: it clears away what launchers that were killed have left on this host, whosever they were.
+    init(path: String, isService: Bool) throws {
         do throws(SystemError) {
             let (own, theirs) = try DescriptorPair.sockets(SOCK_SEQPACKET).release()
             let other = OwnedDescriptor(owning: theirs)
             try MessageSocket.growBuffers(of: own, to: Self.bufferBytes)
             try MessageSocket.growBuffers(of: other.number, to: Self.bufferBytes)
             process = try ChildProcess(
-                executing: path, arguments: ["sandbox-launcher"], environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
-                socket: other.number)
+                executing: path, arguments: ["sandbox-launcher"] + (isService ? [LauncherCommand.serviceOption] : []),
+                environment: Self.environment, socket: other.number)
             socket = own
         } catch {
             throw StartUpError(.unavailable, "\(error)")
         }
+    }
+
+    private static var environment: [String] {
+        let path = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        #if SANDBOX_FAULTS
+            return path + Fault.environment
+        #else
+            return path
+        #endif
     }
 
     /// Tells it everything, and does not wait for what it says to that: `LauncherAnswers` does.

@@ -45,7 +45,15 @@ struct StartUp {
         // A daemon for one call is no service: what its caller's service manager gave the caller is the caller's.
         let manager = try options.connection == nil ? ServiceManager() : ServiceManager([:], pid: getpid())
         try prepareProcess()
-        let launcher = try LauncherProcess(path: launcherPath())
+        #if SANDBOX_FAULTS
+            Fault.begin()
+        #endif
+        // Before the launcher: it looks for what dead services have left.
+        if options.connection == nil { try claim() }
+        let launcher = try LauncherProcess(path: launcherPath(), isService: options.connection == nil)
+        #if SANDBOX_FAULTS
+            Fault.reach(.launcherStarted)
+        #endif
         // A caller waits for the one command: the launcher starts while this process reads its policy.
         if options.connection != nil { Processor.sendAway(launcher.process.pid) }
         do {
@@ -66,6 +74,9 @@ struct StartUp {
         try launcher.prepare(
             policies, served: source.descriptor, landlockAudit: options.landlockAudit,
             warm: options.warm, reader: source.isConnected ? nil : try options.readerArguments())
+        #if SANDBOX_FAULTS
+            Fault.reach(.policiesSent)
+        #endif
         if options.connection != nil { Processor.sendAway(launcher.process.pid) }
         // After the launcher's start: it gives the sandboxes what this process had.
         Niceness.lower(to: Niceness.ofService)
@@ -88,6 +99,22 @@ struct StartUp {
 
     private static func describe(_ policies: PolicySet) -> Logger.Metadata {
         ["count": "\(policies.names.count)", "policies": "\(policies.names.sorted().joined(separator: ","))"]
+    }
+
+    /// A daemon for one call is no service, and there may be many.
+    private func claim() throws {
+        do throws(ServiceLock.Refusal) {
+            try ServiceLock.claim(besideSocket: options.socket)
+        } catch {
+            switch error {
+            case .taken(let directory, let pid):
+                let other = pid.map { "another sandboxd (pid \($0))" } ?? "another sandboxd"
+                throw StartUpError(
+                    .unavailable,
+                    "\(other) serves in \(directory); a second service needs a --socket in a directory of its own")
+            case .system(let error): throw StartUpError(.cannotCreate, "\(error)")
+            }
+        }
     }
 
     /// Standard descriptors that exist, signals that end nothing, and room for many pipes.

@@ -6,6 +6,7 @@ import Testing
 @Suite struct ListeningSocketTests {
     private func inDirectory(_ body: (String) throws -> Void) throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(at: directory) }
         try body(directory.path + "/test.sock")
     }
@@ -19,12 +20,14 @@ import Testing
         }
     }
 
-    @Test func hasItsModeAndRefusesASecondDaemon() throws {
+    @Test func hasItsModeAndRefusesWhereSomebodyAnswers() throws {
         try inDirectory { path in
             let socket = try ListeningSocket(path: path, group: nil, mode: 0o640)
             var status = stat()
             #expect(stat(path, &status) == 0)
             #expect(status.st_mode & 0o7777 == 0o640)
+            let number = socket.socket.number
+            try system("listen") { listen(number, 1) }
             guard case .taken? = refusal(path) else {
                 Issue.record("a second daemon got the socket")
                 return

@@ -6,7 +6,8 @@
 #include <sys/types.h>
 
 // fork(2) by the raw system call, with CLONE_NEW* `flags` for the child; Swift has no fork. Only for single-threaded
-// processes. Returns 0 in the child; in the parent the pid and, in `*pidfd`, a close-on-exec descriptor of it.
+// processes. The child gets SIGKILL when the calling thread ends. Returns 0 in the child; in the parent the pid and, in
+// `*pidfd`, a close-on-exec descriptor of it.
 pid_t sandbox_fork(uint64_t flags, int *_Nonnull pidfd);
 
 // A child that shares no state but the address space, sleeps until it is killed, and exists for its user namespace.
