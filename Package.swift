@@ -221,7 +221,7 @@ let package = Package(
         .testTarget(
             name: "SandboxctlTests",
             dependencies: [
-                "sandboxctl-verbs", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy",
+                "LinuxSystem", "sandboxctl-verbs", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy",
                 "SandboxTestSupport",
                 "SandboxWire", argumentParser,
             ],

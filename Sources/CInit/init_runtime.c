@@ -62,12 +62,18 @@ long init_loopback_up(void) {
     return result;
 }
 
-void init_children_usage(uint64_t *blocks_read, uint64_t *blocks_written, uint64_t *context_switches) {
+static uint64_t microseconds(struct timeval time) { return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec; }
+
+void init_children_usage(
+    uint64_t *blocks_read, uint64_t *blocks_written, uint64_t *context_switches, uint64_t *user_time,
+    uint64_t *system_time) {
     struct rusage usage = {0};
     call(__NR_getrusage, RUSAGE_CHILDREN, (long)&usage, 0, 0, 0);
     *blocks_read = (uint64_t)usage.ru_inblock;
     *blocks_written = (uint64_t)usage.ru_oublock;
     *context_switches = (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw;
+    *user_time = microseconds(usage.ru_utime);
+    *system_time = microseconds(usage.ru_stime);
 }
 
 uint64_t init_monotonic(void) {

@@ -1,6 +1,6 @@
 /// What the host's resource control can do, as the launcher found it.
 package struct ResourceControl: Sendable, Equatable {
-    /// 1 or 2: cgroup v1 or v2.
+    /// 1 or 2: cgroup v1 or v2. 0: there are no groups, which only a launcher without root puts up with.
     package var version: UInt8
     package var features: Features
 
@@ -8,7 +8,7 @@ package struct ResourceControl: Sendable, Equatable {
         package let rawValue: UInt32
         package init(rawValue: UInt32) { self.rawValue = rawValue }
 
-        /// Memory, processes and CPU share are limited on every host that is served. Swap beside memory can be limited.
+        /// Swap beside memory can be limited.
         package static let swap = Features(rawValue: 1 << 0)
         /// Reads from block devices can be slowed down.
         package static let readRate = Features(rawValue: 1 << 1)
@@ -29,7 +29,19 @@ package struct ResourceControl: Sendable, Equatable {
         /// A child is born in its group (`CLONE_INTO_CGROUP`).
         package static let birth = Features(rawValue: 1 << 9)
 
-        package static let all = Features(rawValue: 1 << 10 - 1)
+        /// Each sandbox has a uid of the host's own. Without it the launcher is not root, and all have its caller's.
+        package static let identities = Features(rawValue: 1 << 10)
+        /// Memory of a whole tree is limited. Never missing where the launcher is root; so are the next two.
+        package static let memoryLimit = Features(rawValue: 1 << 11)
+        /// A whole tree's share of CPU time is.
+        package static let cpuLimit = Features(rawValue: 1 << 12)
+        /// A whole tree's CPU time is counted while it lives.
+        package static let cpuUsage = Features(rawValue: 1 << 13)
+
+        /// What every launcher has that is root, beside what it finds.
+        package static let ofRoot: Features = [.identities, .memoryLimit, .cpuLimit, .cpuUsage]
+
+        package static let all = Features(rawValue: 1 << 14 - 1)
     }
 
     package init(version: UInt8, features: Features) {
@@ -38,7 +50,7 @@ package struct ResourceControl: Sendable, Equatable {
     }
 
     /// For logs and messages.
-    package var name: String { "cgroup v\(version)" }
+    package var name: String { version == 0 ? "no cgroup" : "cgroup v\(version)" }
 
     func encode(to writer: inout BinaryWriter) {
         writer.put(version)
@@ -47,7 +59,7 @@ package struct ResourceControl: Sendable, Equatable {
 
     init(from reader: inout BinaryReader) throws(PlanError) {
         version = try reader.integer()
-        guard version == 1 || version == 2 else { throw .badValue("cgroup version") }
+        guard version <= 2 else { throw .badValue("cgroup version") }
         features = Features(rawValue: try reader.integer())
     }
 }

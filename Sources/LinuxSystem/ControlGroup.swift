@@ -125,7 +125,8 @@ package enum ControlGroupReuse {
 extension ControlGroupHierarchy {
     /// Whether groups must be looked at from time to time, so that their peaks are known.
     package var needsSamples: Bool {
-        !resources.features.contains(.memoryPeak) || !resources.features.contains(.processesPeak)
+        resources.version != 0
+            && (!resources.features.contains(.memoryPeak) || !resources.features.contains(.processesPeak))
     }
 }
 

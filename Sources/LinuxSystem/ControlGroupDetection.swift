@@ -34,6 +34,56 @@ package enum ControlGroupDetection {
         return try SplitHierarchy.claim(name, below: parents)
     }
 
+    /// For a process that is not root: groups below its own one, where that was delegated to its user ("Delegate=" of
+    /// `systemd.resource-control(5)`) with memory and processes and nobody else is in it. Else there are no groups at all.
+    package static func claimDelegated(name: String) throws(SystemError) -> any ControlGroupHierarchy {
+        guard let own = try delegatedGroup(), let groups = try UnifiedHierarchy.claimDelegated(name, below: own) else {
+            return UngroupedHierarchy()
+        }
+        return groups
+    }
+
+    /// Without root: sees to it that `claimDelegated` finds a group, if there is one to be had. Where this process has none for
+    /// itself, its user's service manager is asked for one.
+    ///
+    /// - Returns: why there is none; `nil` where there is one.
+    package static func acquireDelegated(runtimeDirectory: String?) -> String? {
+        do throws(SystemError) {
+            let mount = try MountTable.read().first { $0.type == "cgroup2" }
+            guard let mount, hasDelegable(try Directory(mount.path)) else {
+                return "this host has no cgroup v2 with memory and pids"
+            }
+            if let own = try delegatedGroup(), try own.read("cgroup.procs").split(separator: "\n") == ["\(getpid())"] {
+                return nil
+            }
+            try UserScope.enter(runtimeDirectory: runtimeDirectory)
+            return try delegatedGroup() == nil ? "your service manager gives a group without memory and pids" : nil
+        } catch {
+            return error.errno == ENOENT || error.errno == ECONNREFUSED
+                ? "no service manager of yours runs (systemctl --user; loginctl enable-linger)" : "\(error)"
+        }
+    }
+
+    /// Whether a group of cgroup v2 has what one must have to be of use without root.
+    static func hasDelegable(_ group: Directory) -> Bool {
+        let present = (try? group.read("cgroup.controllers"))?.split(whereSeparator: \.isWhitespace) ?? []
+        return requiredOfDelegated.allSatisfy { present.contains(Substring($0)) }
+    }
+
+    private static let requiredOfDelegated = ["memory", "pids"]
+
+    /// This process's group of cgroup v2, where its user may make groups in it; nobody looks who is in it.
+    package static func delegatedGroup() throws(SystemError) -> Directory? {
+        guard let mount = try MountTable.read().first(where: { $0.type == "cgroup2" }), let path = try ownGroups()[""],
+            // Not there: this mount namespace shows other groups than the kernel counts this process in.
+            let group = try? ownGroup(mount.path, path)
+        else { return nil }
+        let isDelegated = [".", "cgroup.procs", "cgroup.subtree_control"].allSatisfy { (name: String) in
+            faccessat(group.number, name, W_OK, AT_EACCESS) == 0
+        }
+        return isDelegated && hasDelegable(group) ? group : nil
+    }
+
     /// This process's group; or the one above, where an earlier launcher of the same parent has moved both out of it.
     private static func ownGroup(_ mount: String, _ path: String) throws(SystemError) -> Directory {
         let leaf = "/\(UnifiedHierarchy.leafName)"

@@ -20,6 +20,15 @@ package enum Privileges {
         }
     }
 
+    /// The same for a process that never was root: it stays who it is, and neither it nor what it starts from now on gains
+    /// anything by executing a program.
+    package static func forgoGains() throws(SystemError) {
+        try requireSingleThread()
+        try system("drop capabilities") { sandbox_clear_capabilities() }
+        try system("set no_new_privs") { sandbox_set_no_new_privileges() }
+        guard geteuid() != 0, setuid(0) != 0 else { throw SystemError("stay an ordinary user", errno: EPERM) }
+    }
+
     /// Reads the number of threads where the kernel keeps it.
     package static func requireSingleThread() throws(SystemError) {
         var count = 0

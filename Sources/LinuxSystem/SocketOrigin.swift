@@ -7,8 +7,15 @@ package enum SocketOrigin: Hashable, Sendable {
     case file(device: UInt64, inode: UInt64)
     case socket(cookie: UInt64)
 
-    package init(of socket: Int32) throws(SystemError) {
+    /// - Parameter mayHaveListener: else the socket itself is meant, whatever it came through: only root is told of a listener's
+    ///   file.
+    package init(of socket: Int32, mayHaveListener: Bool = true) throws(SystemError) {
         var (device, inode, cookie): (UInt64, UInt64, UInt64) = (0, 0, 0)
+        guard mayHaveListener else {
+            try system("read a socket's cookie") { sandbox_socket_cookie(socket, &cookie) }
+            self = .socket(cookie: cookie)
+            return
+        }
         do throws(SystemError) {
             try system("find a socket's file") { sandbox_socket_file(socket, &device, &inode) }
             self = .file(device: device, inode: inode)

@@ -64,7 +64,7 @@ final class SplitHierarchy: ControlGroupHierarchy {
 
     /// Writes have no rate here: those that go through the page cache, nearly all, are charged to nobody.
     private static func features(_ homes: SplitHomes) -> ResourceControl.Features {
-        var features: ResourceControl.Features = .memoryPeak
+        var features: ResourceControl.Features = [.memoryPeak, .ofRoot]
         func add(_ feature: ResourceControl.Features, if controller: String, has file: String) {
             if homes.home(of: controller)?.directory.has(file) == true { features.insert(feature) }
         }

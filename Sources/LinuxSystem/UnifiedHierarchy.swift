@@ -25,17 +25,33 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
         if try parent.read("cgroup.controllers").split(whereSeparator: \.isWhitespace).contains("io") {
             controllers += " +io"
         }
+        return try claim(name, in: parent, controllers, features: .ofRoot)
+    }
+
+    /// Without root: below `own`, which was delegated to this user, or nowhere. Of the controllers those that came with it.
+    /// Returns `nil` when others are in that group, who cannot be moved out of it.
+    static func claimDelegated(_ name: String, below own: Directory) throws(SystemError) -> UnifiedHierarchy? {
+        guard try moveAside(own) else { return nil }
+        let present = try own.read("cgroup.controllers").split(whereSeparator: \.isWhitespace)
+        let controllers = ["memory", "pids", "cpu", "io"].filter { present.contains(Substring($0)) }.map { "+\($0)" }
+        return try claim(
+            name, in: own, controllers.joined(separator: " "), features: [.memoryLimit, .cpuUsage])
+    }
+
+    private static func claim(
+        _ name: String, in parent: Directory, _ controllers: String, features: ResourceControl.Features
+    ) throws(SystemError) -> UnifiedHierarchy? {
         try parent.write(controllers, to: "cgroup.subtree_control")
         guard let home = try parent.claimSubdirectory(name) else { return nil }
         try home.write(controllers, to: "cgroup.subtree_control")
-        return UnifiedHierarchy(parent: parent, home: home, name: name)
+        return UnifiedHierarchy(parent: parent, home: home, name: name, features: features)
     }
 
-    private init(parent: Directory, home: Directory, name: String) {
+    private init(parent: Directory, home: Directory, name: String, features: ResourceControl.Features) {
         self.parent = parent
         self.home = home
         homeName = name
-        resources = ResourceControl(version: 2, features: Self.features(home))
+        resources = ResourceControl(version: 2, features: features.union(Self.features(home)))
         removeLeftovers()
     }
 
@@ -44,7 +60,7 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
         let files: [(String, ResourceControl.Features)] = [
             ("memory.swap.max", .swap), ("io.max", [.readRate, .writeRate]), ("io.stat", .inputOutputUsage),
             ("memory.peak", .memoryPeak), ("pids.peak", .processesPeak), ("cgroup.kill", .kill),
-            ("memory.oom.group", .memoryGroupKill),
+            ("memory.oom.group", .memoryGroupKill), ("cpu.max", .cpuLimit),
         ]
         var features: ResourceControl.Features = .birth
         for (file, feature) in files where home.has(file) { features.formUnion(feature) }
@@ -162,7 +178,9 @@ final class UnifiedGroup: ControlGroup {
             try directory.write("\(limits.swapBytes)", to: "memory.swap.max")
         }
         if limits.processes != old?.processes { try directory.write("\(limits.groupProcesses)", to: "pids.max") }
-        if limits.cpuMillicores != old?.cpuMillicores { try directory.write(quota, to: "cpu.max") }
+        if features.contains(.cpuLimit), limits.cpuMillicores != old?.cpuMillicores {
+            try directory.write(quota, to: "cpu.max")
+        }
     }
 
     /// As `cpu.max` takes it.

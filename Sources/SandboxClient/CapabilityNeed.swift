@@ -22,6 +22,7 @@ extension RunRequest {
         if keep != nil { need(WireCapability.usage, "leave out a part of the output (keep)") }
         if usageIntervalMilliseconds != nil { need(WireCapability.usage, "tell what a run uses") }
         if trace { need(WireCapability.trace, "tell where the time of a start goes") }
+        if !acceptWeaker.isEmpty { need(WireCapability.acceptWeaker, "be told what a run may lack (accept_weaker)") }
         let later = [
             limits.swapBytes, limits.stdoutBytes, limits.stderrBytes, limits.tmpBytes, limits.workspaceBytes,
             limits.workspaceInodes, limits.readBytesPerSecond, limits.writeBytesPerSecond, limits.graceMilliseconds,

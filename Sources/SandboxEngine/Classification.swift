@@ -26,6 +26,19 @@ extension Outcome {
         }
     }
 
+    /// Where each process has the limit on CPU time for itself (`Weakness.cpuTime`), and none for the tree is watched: the kernel
+    /// ends who has met it by SIGKILL. Nobody else sends that signal to who has used so much.
+    mutating func takeProcessLimit(_ report: RunReport, limits: Limits, advice: LimitAdvice) {
+        guard reason == .signaled, signal == Signal.kill,
+            report.usage.hasUsed(cpuMilliseconds: limits.cpuMilliseconds)
+        else { return }
+        let decision = RunMachine.Decision(
+            reason: .cpuTimeout, at: report.endedAt, limit: limits.cpuMilliseconds,
+            observed: report.usage.cpuMilliseconds)
+        self = Outcome(decision, advice)
+        signal = Signal.kill
+    }
+
     /// Whether the grace was enough: a handler that was cut off looks like one that had done its work.
     private mutating func addGrace(_ report: RunReport, since signal: UInt64) {
         let time = Readable.time(milliseconds: signal.milliseconds(until: report.endedAt))
@@ -130,6 +143,7 @@ extension RunMachine.OutputLimit {
 
 /// `signal(7)`, the same on x86_64 and arm64.
 private enum Signal {
+    static let kill: Int32 = 9
     static let cpuTime: Int32 = 24
     static let fileSize: Int32 = 25
 }

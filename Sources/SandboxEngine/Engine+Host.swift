@@ -8,17 +8,23 @@ extension Engine {
 
 extension HostReport {
     init(_ resources: ResourceControl) {
-        var findings = [Finding(name: "cgroup", isFound: true, detail: resources.name)]
+        var findings = [Finding(name: "cgroup", isFound: resources.version != 0, detail: resources.name)]
         if resources.version == 1 {
             findings[0].remedy =
                 "boot with systemd.unified_cgroup_hierarchy=1: cgroup v2 can limit what v1 cannot, and is cheaper for each run"
         }
-        // Every host that is served has these: the launcher does not start without them.
-        findings += [
-            Finding(name: "memory-limit", isFound: true, detail: "limits.memory holds for a whole run"),
-            Finding(name: "cpu-limit", isFound: true, detail: "limits.cpus holds for a whole run"),
-            Finding(name: "process-limit", isFound: true, detail: "limits.processes holds for a whole run"),
-        ]
+        // With root every host that is served has these: the launcher does not start without them.
+        for (feature, name, limit) in [
+            (ResourceControl.Features.memoryLimit, "memory-limit", "limits.memory"),
+            (.cpuLimit, "cpu-limit", "limits.cpus"),
+        ] {
+            let isFound = resources.features.contains(feature)
+            findings.append(
+                Finding(
+                    name: name, isFound: isFound,
+                    detail: "\(limit) \(isFound ? "holds" : "does not hold") for a whole run"))
+        }
+        findings.append(Finding(name: "process-limit", isFound: true, detail: "limits.processes holds for a whole run"))
         findings += Feature.all.map { feature in
             let isFound = resources.features.contains(feature.feature)
             return Finding(

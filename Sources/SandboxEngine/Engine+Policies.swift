@@ -17,6 +17,7 @@ extension Engine {
             throw ServiceError(.overloaded, "policy '\(name.shown)' is too large to be sent")
         }
         summary.effective = effective
+        summary.weaker = weaknesses(of: policy)
         return summary
     }
 

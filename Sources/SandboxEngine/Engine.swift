@@ -58,7 +58,9 @@ package final class Engine {
     package let afterwards: Afterwards
     let pipes: PipeReserve
     /// What the launcher found on the host. Not known before it has said so, which is before there is a client.
-    package var resources: ResourceControl
+    package var resources: ResourceControl { didSet { verifier.host.take(resources) } }
+    /// Why a daemon that is not root has no group for its sandboxes, where that is known.
+    package var groupAbsence: String?
     let log: Logger
     let limits: EngineLimits
     var runs: [UInt64: Run] = [:]
@@ -194,6 +196,7 @@ package final class Engine {
         case .failure(let refusal):
             return .denied(refused(by: refusal.denial, id: id, policy: name, limits: inForce, trace, client))
         }
+        let weaker = try weaknesses(of: request, limits: inForce, policy: name)
         // A terminal that nobody has described would be a dumb one; this is what nearly every emulator understands.
         if request.terminal != nil, !environment.contains(where: { $0.hasPrefix("TERM=") }) {
             environment.append("TERM=xterm-256color")
@@ -208,10 +211,10 @@ package final class Engine {
             limits: LaunchLimits(inForce, maximum: compiled.maximum), terminal: request.terminal != nil,
             generation: generation)
         nextRun += 1
-        return .running(
-            try launch(
-                plan, request, policy, compiled, inForce, id: id, channel, window, client, owner,
-                stamps))
+        let run = try launch(
+            plan, request, policy, compiled, inForce, id: id, channel, window, client, owner, stamps)
+        run.weaker = weaker
+        return .running(run)
     }
 
     private func refused(

@@ -44,7 +44,8 @@ package final class PolicyVerifier {
     private let launcher: LauncherLink
     private let monitor: ReadinessMonitor
     private let log: Logger
-    private let host: HostFacts
+    /// What is known of it when a probe is judged.
+    var host: HostFacts
     private let deadline: UInt64
     private var entries: [String: Entry] = [:]
     /// Names whose probe is to run, in this order.

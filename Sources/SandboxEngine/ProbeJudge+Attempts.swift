@@ -32,7 +32,10 @@ extension ProbeJudge {
     func attempts() -> [ProbeCheck] {
         Self.filtered.map { attempt($0, answer(of: $0, to: [EPERM])) }
             + ["clone3", "openat2"].map { attempt($0, [ENOSYS]) }
-            + ["signal_init", "trace_init", "setuid_root", "setgid_root", "setgroups"].map { attempt($0, [EPERM]) }
+            + ["trace_init", "setgroups"].map { attempt($0, [EPERM]) }
+            // Of a caller who has no other id inside there is no 0, and pid 1 is himself: it takes signals as his wishes.
+            + ["setuid_root", "setgid_root"].map { attempt($0, host.caller == nil ? [EPERM] : [EINVAL, EPERM]) }
+            + [attempt("signal_init", host.caller == nil ? [EPERM] : [0, EPERM])]
             // EPERM where the policy itself denies kill(2).
             + [attempt("signal_others", [ESRCH, EPERM]), attempt("terminal", [ENXIO])]
             + ["init_environment", "init_memory", "init_root"].map { attempt($0, [ENOENT]) }

@@ -40,6 +40,10 @@ extension ProbeJudge {
         case "/dev/shm", "/tmp", "/sandbox/workspace": return mount.type == "tmpfs" ? written : nil
         default: break
         }
+        // The host's own, each by itself; read-only is what is said of the node.
+        if host.caller != nil, mount.point == "/dev\(mount.root)", Self.hostDevices.contains(mount.point) {
+            return ["ro", "nosuid", "noexec"]
+        }
         let isMask = mount.type == "tmpfs" && ["/.mask/file", "/.mask/directory"].contains(mount.root)
         if isMask, mount.point.hasPrefix("/proc/") || isShown(mount.point) { return ["ro", "nosuid", "noexec"] }
         return isShown(mount.point) ? ["ro", "nosuid", "nodev"] : nil
@@ -62,6 +66,9 @@ extension ProbeJudge {
                 && Self.systemDirectories.contains { point == "/\($0)" || point.hasPrefix("/\($0)/") }
     }
 
+    private static let hostDevices: Set = [
+        "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
+    ]
     private static let systemDirectories: Set = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
     private static let deviceNames: Set = [
         "null", "zero", "full", "random", "urandom", "tty", "fd", "stdin", "stdout", "stderr", "ptmx", "pts", "shm",

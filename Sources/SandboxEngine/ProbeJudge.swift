@@ -3,12 +3,33 @@ package import LaunchPlan
 import LinuxSystem
 package import SandboxModel
 
-/// What the host knows and the inside must not share.
+/// What the host knows and the inside must not share, and what it cannot give.
 package struct HostFacts: Sendable, Equatable {
     /// This process's own namespaces by kind: "mnt" is "mnt:[4026531841]".
     package var namespaces: [String: String]
+    /// Without root: whose ids the sandboxes have, this process's own. `nil`: each has its own.
+    package var caller: Caller?
+    /// Whether each sandbox is in a group that counts.
+    package var hasGroups = true
 
-    package init(namespaces: [String: String]) { self.namespaces = namespaces }
+    package struct Caller: Sendable, Equatable {
+        package var uid: UInt32
+        package var gid: UInt32
+
+        package init(uid: UInt32, gid: UInt32) { (self.uid, self.gid) = (uid, gid) }
+    }
+
+    package init(namespaces: [String: String], caller: Caller? = nil, hasGroups: Bool = true) {
+        self.namespaces = namespaces
+        self.caller = caller
+        self.hasGroups = hasGroups
+    }
+
+    /// What the launcher has found.
+    mutating func take(_ resources: ResourceControl) {
+        caller = resources.features.contains(.identities) ? nil : Caller(uid: getuid(), gid: getgid())
+        hasGroups = resources.version != 0
+    }
 
     /// Of this process. A namespace that cannot be read is absent, and the check that needs it fails.
     package static func current() -> HostFacts {
@@ -75,8 +96,8 @@ package struct ProbeJudge {
             equal("seccomp", facts.status("Seccomp"), "2"),
             equal("uid", facts.status("Uid"), "1000 1000 1000 1000"),
             equal("gid", facts.status("Gid"), "1000 1000 1000 1000"),
-            equal("groups", facts.status("Groups"), ""),
-            map("uid_map"), map("gid_map"),
+            groups,
+            map("uid_map", host.caller?.uid), map("gid_map", host.caller?.gid),
             equal("descriptors", facts.all("descriptor").sorted().joined(separator: " "), "0 1 2"),
             equal("environment", facts.all("environment").joined(separator: " "), ProbePlan.environment[0]),
             equal("umask", facts.status("Umask"), "0022"),
@@ -90,16 +111,38 @@ package struct ProbeJudge {
             limit("limit.file_size", "Max file size", policy.maximum.fileSizeBytes),
             limit("limit.nice", "Max nice priority", 0),
             limit("limit.realtime", "Max realtime priority", 0),
-        ] + (policy.maximum.cpuSeconds.map { [limit("limit.cpu_time", "Max cpu time", $0)] } ?? [])
+        ] + (policy.maximum.cpuSeconds.map { [limit("limit.cpu_time", "Max cpu time", $0)] } ?? []) + ownLimits
+    }
+
+    /// What holds for each process where there is no group: all of the first, and in place of the second (`Weakness.memory`).
+    private var ownLimits: [ProbeCheck] {
+        guard !host.hasGroups else { return [] }
+        return [
+            limit("limit.processes", "Max processes", UInt64(policy.maximum.processes) + 1),
+            limit("limit.data", "Max data size", policy.maximum.memoryBytes),
+        ]
+    }
+
+    /// None; of a caller who could not leave his, his own (1000) and those that have no name inside (65534, overflowgid).
+    private var groups: ProbeCheck {
+        guard host.caller != nil else { return equal("groups", facts.status("Groups"), "") }
+        let named = facts.status("Groups").map {
+            $0.split(separator: " ").filter { $0 != "65534" && $0 != "1000" }.map(String.init)
+        }
+        return none("groups", "none that is known inside", named ?? ["not known"])
     }
 
     private func limit(_ name: String, _ line: String, _ value: UInt64) -> ProbeCheck {
         equal(name, facts.limit(line)?.joined(separator: " "), "\(value) \(value)")
     }
 
-    /// Two users, each one host id out of those that belong to nobody else.
-    private func map(_ name: String) -> ProbeCheck {
+    /// Two users, each one host id out of those that belong to nobody else; or the caller alone.
+    private func map(_ name: String, _ caller: UInt32?) -> ProbeCheck {
         let lines = facts.all(name).map { $0.split(whereSeparator: \.isWhitespace).compactMap { UInt32($0) } }
+        if let caller {
+            let text = lines.map { $0.map(String.init).joined(separator: " ") }.joined(separator: ", ")
+            return equal(name, text, "1000 \(caller) 1")
+        }
         let holds =
             lines.count == 2
             && zip(lines, [0, UInt32(1000)]).allSatisfy { line, inside in
@@ -118,7 +161,6 @@ package struct ProbeJudge {
         }
         let groups = facts.all("cgroup")
         let outside = groups.filter { !$0.hasSuffix(":/") }
-        let peak = usage.memoryPeakBytes
         return [
             none("namespaces", "none of the host's", shared),
             equal("parent", facts.status("PPid"), "1"),
@@ -128,12 +170,16 @@ package struct ProbeJudge {
                 facts.status("Pid").flatMap { Int($0) }.map((2..<10).contains) ?? false),
             equal("hostname", facts.one("hostname"), "sandbox"),
             none("cgroup", "nothing but the root of its own", groups.isEmpty ? ["no cgroup"] : outside),
-            // The limits themselves are the host's files, and /sys is not there: what is seen is that the group counts.
-            check(
-                "cgroup_counts", "memory counted in a group of its own", peak.map { "\($0) bytes" } ?? "not counted",
-                peak ?? 0 > 0),
             landlock(),
-        ]
+        ] + (host.hasGroups ? [counting] : [])
+    }
+
+    /// The limits themselves are the host's files, and /sys is not there: what is seen is that the group counts.
+    private var counting: ProbeCheck {
+        let peak = usage.memoryPeakBytes
+        return check(
+            "cgroup_counts", "memory counted in a group of its own", peak.map { "\($0) bytes" } ?? "not counted",
+            peak ?? 0 > 0)
     }
 
     /// Either a layer takes one of the sixteen places, or a right is refused that only Landlock can refuse.

@@ -30,6 +30,10 @@ package enum RequestValidation {
             guard cwd.utf8.count < maximumPathBytes else { throw ServiceError(.invalidRequest, "cwd is too long") }
         }
         try checkKeep(request.keep)
+        if let unknown = request.acceptWeaker.first(where: { Weakness(rawValue: $0) == nil }) {
+            throw ServiceError(
+                .invalidRequest, "accept_weaker knows \(Weakness.names), not '\(unknown.shown)'")
+        }
         if let interval = request.usageIntervalMilliseconds, !usageIntervals.contains(interval) {
             throw ServiceError(
                 .invalidRequest,

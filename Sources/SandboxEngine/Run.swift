@@ -64,6 +64,8 @@ package final class Run {
     var onTold: (RunMachine.Verdict) -> Void = { _ in }
     /// Called when the launcher has been asked, with when it should have answered.
     var onSent: (UInt64) -> Void = { _ in }
+    /// Names of what its policy promises and it lacks, which its request accepts; `nil` for nothing.
+    var weaker: [String]?
     /// Asks the whole tree to end.
     var onStop: () -> Void = {}
     /// Ends the whole tree, or what has not become one yet.
@@ -274,7 +276,7 @@ package final class Run {
         return .success(
             RunResult(
                 id: id, policy: plan.policy, outcome: Outcome(reason: .denied, message: message), limits: limits,
-                denials: denials, trace: trace))
+                denials: denials, trace: trace, weaker: weaker))
     }
 
     private func result(_ outcome: Outcome, _ report: RunReport?) -> RunResult {
@@ -285,6 +287,9 @@ package final class Run {
         usage.queueMilliseconds = stamps.arrivedAt.fractionalMilliseconds(until: sentAt)
         usage.startMilliseconds = stamps.startedAt.map { sentAt.fractionalMilliseconds(until: $0) }
         var outcome = outcome
+        if let report, weaker?.contains(Weakness.cpuTime.name) == true {
+            outcome.takeProcessLimit(report, limits: limits, advice: LimitAdvice(policy, inForce: limits))
+        }
         let cancelled = "the run was cancelled"
         if outcome.reason == .cancelled, let cancellation, outcome.message.hasPrefix(cancelled) {
             outcome.message = "\(cancelled) \(cancellation)" + outcome.message.dropFirst(cancelled.count)
@@ -292,7 +297,7 @@ package final class Run {
         let hits = report.map { LimitHit.list($0, limits: limits, policy: compiled) } ?? []
         return RunResult(
             id: id, policy: plan.policy, outcome: outcome, usage: usage, limits: limits, limitsHit: hits,
-            denials: report?.denials.map(policy.denial) ?? [], trace: trace)
+            denials: report?.denials.map(policy.denial) ?? [], trace: trace, weaker: weaker)
     }
 
     private var trace: StartTrace? { isTraced ? stamps.trace : nil }

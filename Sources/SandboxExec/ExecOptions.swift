@@ -22,6 +22,8 @@ package struct ExecOptions: Sendable, Equatable {
     package var quiet = false
     package var socket: String?
     package var standalone = false
+    /// Names of `Weakness`.
+    package var acceptWeaker: [String] = []
     package var command: [String] = []
 
     package init() {}
@@ -32,6 +34,9 @@ package struct ExecOptions: Sendable, Equatable {
         if standalone, socket != nil { return "--socket and --standalone exclude each other" }
         guard !trace || report != nil || json else {
             return "--trace says it in the result: add --report FILE or --json"
+        }
+        if let unknown = acceptWeaker.first(where: { Weakness(rawValue: $0) == nil }) {
+            return "--accept-weaker knows \(Weakness.names), not '\(unknown)'"
         }
         let wrong = environment.first { !$0.contains("=") || $0.hasPrefix("=") }
         return wrong.map { "--env needs NAME=VALUE, not '\($0)'" }
@@ -56,7 +61,8 @@ package struct ExecOptions: Sendable, Equatable {
             argv: command, policy: policySource?.name, workspace: try absoluteWorkspace(), cwd: cwd,
             environment: variables, limits: limits, stdin: stdin, terminal: tty ? Terminal.size : nil,
             keep: hasKeep ? OutputKeep(stdout: keepStdout, stderr: keepStderr) : nil,
-            usageIntervalMilliseconds: usage, trace: trace)
+            usageIntervalMilliseconds: usage, trace: trace,
+            acceptWeaker: acceptWeaker)
     }
 
     private func absoluteWorkspace() throws(ServiceError) -> String? {

@@ -10,6 +10,7 @@ package enum ExecScanner {
         case flag(WritableKeyPath<ExecOptions, Bool>)
         case word(WritableKeyPath<ExecOptions, String?>)
         case variable
+        case weakness
         case keep(WritableKeyPath<ExecOptions, OutputKeep.Part?>)
         case interval
         /// Takes the next word whatever it is, so that "-1" is a bad amount and not an unknown option.
@@ -22,6 +23,7 @@ package enum ExecScanner {
         case "policy": .word(\.policy)
         case "workspace": .word(\.workspace)
         case "env": .variable
+        case "accept-weaker": .weakness
         case "stdin": .word(\.stdin)
         case "cwd": .word(\.cwd)
         case "keep-stdout": .keep(\.keepStdout)
@@ -89,6 +91,7 @@ package enum ExecScanner {
         case .flag: return false
         case .word(let place): options[keyPath: place] = text
         case .variable: options.environment.append(text)
+        case .weakness: options.acceptWeaker.append(text)
         case .keep(let place):
             guard let part = try? KeepOption.parse(text) else { return false }
             options[keyPath: place] = part

@@ -8,12 +8,19 @@ public struct PolicySummary: Codable, Sendable, Equatable {
     public var origin: String
     /// All that holds, as a policy file in which each value has its origin behind `#`; only where it was asked for.
     public var effective: String?
+    /// Names of what it promises and this daemon, which is not root, cannot keep for every run (`Weakness`); absent where it keeps
+    /// all, and where it was not asked for.
+    public var weaker: [String]?
 
-    public init(name: String, description: String, digest: String, origin: String, effective: String? = nil) {
+    public init(
+        name: String, description: String, digest: String, origin: String, effective: String? = nil,
+        weaker: [String]? = nil
+    ) {
         self.name = name
         self.description = description
         self.digest = digest
         self.origin = origin
         self.effective = effective
+        self.weaker = weaker
     }
 }

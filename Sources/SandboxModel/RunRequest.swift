@@ -25,12 +25,14 @@ public struct RunRequest: Codable, Sendable, Equatable {
     public var usageIntervalMilliseconds: UInt64?
     /// Whether the result is to say where the time of the start went.
     public var trace: Bool
+    /// Names of what the run may lack of what its policy promises (`Weakness`). What is not lacking is kept all the same.
+    public var acceptWeaker: [String]
 
     public init(
         argv: [String], policy: String? = nil, workspace: String? = nil, cwd: String? = nil,
         environment: [String: String] = [:], limits: Limits = Limits(), stdin: Bool = false,
         terminal: TerminalSize? = nil, keep: OutputKeep? = nil, usageIntervalMilliseconds: UInt64? = nil,
-        trace: Bool = false
+        trace: Bool = false, acceptWeaker: [String] = []
     ) {
         self.argv = argv
         self.policy = policy
@@ -43,11 +45,13 @@ public struct RunRequest: Codable, Sendable, Equatable {
         self.keep = keep
         self.usageIntervalMilliseconds = usageIntervalMilliseconds
         self.trace = trace
+        self.acceptWeaker = acceptWeaker
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case argv, policy, workspace, cwd, environment, limits, stdin, terminal, keep, trace
         case usageIntervalMilliseconds = "usage_interval_ms"
+        case acceptWeaker = "accept_weaker"
     }
 
     /// Reads a request strictly: an unknown key is an error, because a misspelt limit must not mean "no limit".
@@ -66,10 +70,11 @@ public struct RunRequest: Codable, Sendable, Equatable {
         keep = try values.decodeIfPresent(OutputKeep.self, forKey: .keep)
         usageIntervalMilliseconds = try values.decodeIfPresent(UInt64.self, forKey: .usageIntervalMilliseconds)
         trace = try values.decodeIfPresent(Bool.self, forKey: .trace) ?? false
+        acceptWeaker = try values.decodeIfPresent([String].self, forKey: .acceptWeaker) ?? []
     }
 
-    /// Without what is not asked for. `trace` must not be there: an older daemon does not know the key, and refuses what it
-    /// does not know. The others cost both sides time.
+    /// Without what is not asked for. `trace` and `accept_weaker` must not be there: an older daemon does not know the keys, and
+    /// refuses what it does not know. The others cost both sides time.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(argv, forKey: .argv)
@@ -83,6 +88,7 @@ public struct RunRequest: Codable, Sendable, Equatable {
         try values.encodeIfPresent(keep, forKey: .keep)
         try values.encodeIfPresent(usageIntervalMilliseconds, forKey: .usageIntervalMilliseconds)
         if trace { try values.encode(trace, forKey: .trace) }
+        if !acceptWeaker.isEmpty { try values.encode(acceptWeaker, forKey: .acceptWeaker) }
     }
 }
 

@@ -17,10 +17,13 @@ public struct RunResult: Codable, Sendable, Equatable {
     public var denials: [Denial]
     /// Where the time of its start went, for a request that asked.
     public var trace: StartTrace?
+    /// Names of what the policy promises and this run did not have, accepted by the request (`Weakness`). Absent: it had all.
+    public var weaker: [String]?
 
     public init(
         id: String, policy: String, backend: String = "native", outcome: Outcome, usage: Usage = Usage(),
-        limits: Limits = Limits(), limitsHit: [LimitHit] = [], denials: [Denial] = [], trace: StartTrace? = nil
+        limits: Limits = Limits(), limitsHit: [LimitHit] = [], denials: [Denial] = [], trace: StartTrace? = nil,
+        weaker: [String]? = nil
     ) {
         self.id = id
         self.policy = policy
@@ -31,12 +34,13 @@ public struct RunResult: Codable, Sendable, Equatable {
         self.limitsHit = limitsHit
         self.denials = denials
         self.trace = trace
+        self.weaker = weaker
     }
 
     enum CodingKeys: String, CodingKey {
         case id, policy, backend, outcome, usage, limits
         case limitsHit = "limits_hit"
-        case denials, trace
+        case denials, trace, weaker
     }
 }
 

@@ -83,6 +83,9 @@ extension ServiceError.Code {
     public static let launcherGone = Self("launcher_gone")
     /// Nothing answers at the socket, or the connection broke.
     public static let notConnected = Self("not_connected")
+    /// Without root the daemon cannot keep all that the policy promises, and the request does not accept what is missing
+    /// (`Weakness`); the message names it.
+    public static let notEnforceable = Self("not_enforceable")
     /// The host lacks something that the daemon needs.
     public static let hostUnsupported = Self("host_unsupported")
 }

@@ -9,8 +9,8 @@ import SandboxWire
 private let serverName = "sandboxd \(ProductVersion.text)"
 /// Messages that this server takes beyond those that every server of this version takes.
 private let serverCapabilities = [
-    WireCapability.host, WireCapability.policies, WireCapability.reload, WireCapability.service, WireCapability.trace,
-    WireCapability.usage,
+    WireCapability.acceptWeaker, WireCapability.host, WireCapability.policies, WireCapability.reload,
+    WireCapability.service, WireCapability.trace, WireCapability.usage,
     WireCapability.verify,
 ]
 

@@ -20,6 +20,8 @@ package enum WireCapability {
     package static let trace = "trace"
     /// `reload` and `reloaded`.
     package static let reload = "reload"
+    /// `accept_weaker` in requests, `weaker` in results and policies.
+    package static let acceptWeaker = "accept_weaker"
 }
 
 /// JSON to and from control frames.

@@ -36,7 +36,7 @@ extension ServerMessage {
 
 extension RunResult {
     /// Nothing happened that only some runs tell of.
-    fileprivate var isPlain: Bool { denials.isEmpty && limitsHit.isEmpty && trace == nil }
+    fileprivate var isPlain: Bool { denials.isEmpty && limitsHit.isEmpty && trace == nil && weaker == nil }
 
     fileprivate func write(_ line: inout JSONLine) {
         line.member("backend", backend)

@@ -8,17 +8,17 @@ enum ArgumentBlocks {
         let (allow, deny) = SystemCallCatalog.expand(allow: request.allow, deny: request.deny)
         let calls = SystemCallCatalog.base.union(allow).subtracting(deny).subtracting(request.refused)
         var blocks: [UInt32: [FilterInstruction]] = [:]
-        for (name, block) in all where calls.contains(name) {
+        for (name, block) in all(request) where calls.contains(name) {
             if let number = FilterCompiler.number(name) { blocks[UInt32(number)] = block }
         }
         return blocks
     }
 
-    private static var all: [(name: String, block: [FilterInstruction])] {
+    private static func all(_ request: FilterRequest) -> [(name: String, block: [FilterInstruction])] {
         [
             ("ioctl", .allBut(ArgumentRules.deniedRequests, of: 1, FilterCompiler.notifyAction)),
             ("setrlimit", .allBut([ArgumentRules.coreLimit], of: 0, FilterCompiler.errnoAction(0))),
-            ("prlimit64", newCoreLimit),
+            ("prlimit64", request.limitsOwnProcessOnly ? ownNewCoreLimit : newCoreLimit),
         ]
     }
 
@@ -28,6 +28,16 @@ enum ArgumentBlocks {
             .load(1), .jumpIfEqual(UInt32(ArgumentRules.coreLimit), 0, else: 4),
             .load(2), .jumpIfEqual(0, 0, else: 3), .load(2, upper: true), .jumpIfEqual(0, 0, else: 1),
             .answer(SCMP_ACT_ALLOW), .answer(FilterCompiler.errnoAction(0)),
+        ]
+    }
+
+    /// The same for process 0, which is the caller itself; what would be allowed of another one is refused.
+    private static var ownNewCoreLimit: [FilterInstruction] {
+        [
+            .load(1), .jumpIfEqual(UInt32(ArgumentRules.coreLimit), 0, else: 4),
+            .load(2), .jumpIfEqual(0, 0, else: 6), .load(2, upper: true), .jumpIfEqual(0, 0, else: 4),
+            .load(0), .jumpIfEqual(0, 0, else: 1),
+            .answer(SCMP_ACT_ALLOW), .answer(FilterCompiler.notifyAction), .answer(FilterCompiler.errnoAction(0)),
         ]
     }
 }

@@ -15,6 +15,10 @@ package struct FilterRequest: Sendable, Equatable {
     /// memory that is shared, mremap(2) or a child of fork(2) has a second one, to write.
     package var refusesExecutableSharedMemory = false
 
+    /// Limits of oneself alone, `prlimit(2)` with 0: pid 1 has the command's uid where the launcher is not root, and nothing else
+    /// keeps its limits from the command.
+    package var limitsOwnProcessOnly = false
+
     package init() {}
 
     /// Calls of which some end in a refusal that should be reported: pid 1 hears of every one of them.
@@ -62,6 +66,8 @@ extension FilterRequest {
         case "mmap" where refusesExecutableMemory || refusesExecutableSharedMemory: mapping
         case "mprotect" where refusesExecutableMemory, "pkey_mprotect" where refusesExecutableMemory:
             [[ArgumentCondition(index: 2, mask: Self.execute, value: 0)]]
+        case "prlimit64" where limitsOwnProcessOnly:
+            ArgumentRules.rules(for: call)?.map { $0 + [ArgumentCondition(index: 0, mask: 0xffff_ffff, value: 0)] }
         case "shmat" where refusesExecutableSharedMemory:
             [[ArgumentCondition(index: 2, mask: Self.sharedExecutable, value: 0)]]
         default: ArgumentRules.rules(for: call)

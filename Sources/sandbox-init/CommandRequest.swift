@@ -46,9 +46,14 @@ struct CommandRequest {
         let limits = header.pointee
         failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.openFiles, limits.open_files))
         failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.fileSize, limits.file_size))
-        if limits.cpu_seconds != .max {
-            failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.cpu, limits.cpu_seconds))
-        }
+        set(ResourceLimit.cpu, limits.cpu_seconds, failure)
+        set(ResourceLimit.processes, limits.processes, failure)
+        set(ResourceLimit.data, limits.data, failure)
+    }
+
+    private func set(_ limit: Int32, _ value: UInt64, _ failure: Failure) {
+        guard value != .max else { return }
+        failure.require(init_stage_command_limits, init_set_limit(limit, value))
     }
 
     func enterDirectory(_ failure: Failure) {

@@ -17,7 +17,9 @@ enum Confinement {
         failure.require(init_stage_command_limits, init_lower_limit(ResourceLimit.pendingSignals, 512))
         failure.require(init_stage_command_limits, init_lower_limit(ResourceLimit.queueBytes, 128 << 10))
         failure.require(init_stage_command_capabilities, init_drop_bounding_set())
-        failure.require(init_stage_command_identity, System.call(__NR_setgroups, 0, 0))
+        if prepare.header.pointee.single_identity == 0 {
+            failure.require(init_stage_command_identity, System.call(__NR_setgroups, 0, 0))
+        }
         let gid = Int(INIT_COMMAND_GID)
         failure.require(init_stage_command_identity, System.call(__NR_setresgid, gid, gid, gid))
         let uid = Int(INIT_COMMAND_UID)

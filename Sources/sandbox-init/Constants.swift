@@ -40,6 +40,8 @@ enum Prctl {
 
 enum ResourceLimit {
     static let cpu: Int32 = 0
+    static let data: Int32 = 2
+    static let processes: Int32 = 6
     static let fileSize: Int32 = 1
     static let core: Int32 = 4
     static let openFiles: Int32 = 7

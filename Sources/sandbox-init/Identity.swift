@@ -8,10 +8,13 @@ enum Identity {
     /// Works only through the ambient capabilities that came across the exec: uid 0 of the namespace did not exist then.
     static func take() {
         _ = init_block_signals(1)
-        if waitForMaps() == 2 { forbidExecutableMemoryFiles() }
-        Report.require(init_stage_identity, System.call(__NR_setgroups, 0, 0))
-        Report.require(init_stage_identity, System.call(__NR_setresgid, 0, 0, 0))
-        Report.require(init_stage_identity, System.call(__NR_setresuid, 0, 0, 0))
+        let word = Int32(waitForMaps())
+        if word == INIT_WORD_SEAL { forbidExecutableMemoryFiles() }
+        if word != INIT_WORD_SINGLE {
+            Report.require(init_stage_identity, System.call(__NR_setgroups, 0, 0))
+            Report.require(init_stage_identity, System.call(__NR_setresgid, 0, 0, 0))
+            Report.require(init_stage_identity, System.call(__NR_setresuid, 0, 0, 0))
+        }
         // A change of identity clears the death signal, so it comes after. When the launcher dies, so does the sandbox.
         Report.require(init_stage_identity, System.call(__NR_prctl, Prctl.setParentDeathSignal, Signal.kill))
         // It may have died just before; its messages would still be here, and nobody would end this sandbox.

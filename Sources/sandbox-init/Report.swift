@@ -15,7 +15,9 @@ enum Report {
         report.full = full
         report.started_at = startedAt
         report.at = init_monotonic()
-        init_children_usage(&report.blocks_read, &report.blocks_written, &report.context_switches)
+        init_children_usage(
+            &report.blocks_read, &report.blocks_written, &report.context_switches, &report.user_time,
+            &report.system_time)
         _ = init_send(INIT_SOCKET, &report, UInt(MemoryLayout<init_report>.size))
     }
 

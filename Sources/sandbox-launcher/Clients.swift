@@ -11,15 +11,22 @@ struct Clients {
     /// was made: of the launcher's own socket, and of a connection to any service of root's, it says root.
     private var origins: Set<SocketOrigin> = []
 
-    mutating func trust(_ socket: Int32) throws(LaunchFailure) {
-        origins.insert(try at(.client) { () throws(SystemError) in try SocketOrigin(of: socket) })
+    private let rights: HostRights
+
+    /// - Parameter rights: without root there is one caller on one connection, and nobody else can be spoken for.
+    init(_ rights: HostRights) { self.rights = rights }
+
+    mutating func trust(_ socket: Int32) throws(LaunchFailure) { origins.insert(try origin(of: socket)) }
+
+    private func origin(of socket: Int32) throws(LaunchFailure) -> SocketOrigin {
+        try at(.client) { () throws(SystemError) in try SocketOrigin(of: socket, mayHaveListener: rights.isRoot) }
     }
 
     mutating func admit(_ client: UInt32, socket: Int32) throws(LaunchFailure) {
         guard client != ProbePlan.client, admitted[client] == nil, admitted.count < Self.maximum else {
             throw LaunchFailure(.client, "client \(client) exists or there are too many")
         }
-        let origin = try at(.client) { () throws(SystemError) in try SocketOrigin(of: socket) }
+        let origin = try origin(of: socket)
         guard origins.contains(origin) else {
             throw LaunchFailure(
                 .client, errno: EPERM, "client \(client) did not come through the socket that is served")
@@ -27,6 +34,10 @@ struct Clients {
         let peer = try at(.client) { () throws(SystemError) in try PeerIdentity(ofPeerAt: socket) }
         guard !SandboxIdentities.contains(peer.uid) else {
             throw LaunchFailure(.client, errno: EPERM, "client \(client) is inside a sandbox")
+        }
+        if case .user(let uid, _) = rights, peer.uid != uid {
+            throw LaunchFailure(
+                .client, errno: EPERM, "client \(client) is another user, and this launcher is not root")
         }
         admitted[client] = Admitted(
             identity: peer, socket: try at(.client) { () throws(SystemError) in try duplicateDescriptor(socket) })

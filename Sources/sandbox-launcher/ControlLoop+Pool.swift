@@ -6,7 +6,8 @@ import LinuxSystem
 extension ControlLoop {
     /// When the policies are complete. Without a preparer every sandbox is made when it is asked for.
     mutating func startPreparer(capacity: UInt32) {
-        pool = WarmPool(capacity: Int(min(capacity, Self.maximumWarm)))
+        // Without root there is a daemon for one call, which is done before anything that was made ahead could be of use.
+        pool = WarmPool(capacity: host.rights.isRoot ? Int(min(capacity, Self.maximumWarm)) : 0)
         if pool.capacity > 0 { forkPreparer() }
     }
 
@@ -16,15 +17,7 @@ extension ControlLoop {
         // Who waits for one of those gets one now.
         makeQueue()
         for sandbox in pool.removeAll() { discard(sandbox) }
-        if pool.ordered.isEmpty, let preparer {
-            readiness.forget(preparer.socket.number)
-            preparer.process.killAndReap()
-            self.preparer = nil
-            remains = []
-            host.groups.removeEmpty()
-        } else {
-            _ = losePreparer()
-        }
+        endPreparer()
         pool.startAnew()
         forkPreparer()
     }
@@ -197,9 +190,16 @@ extension ControlLoop {
 
     /// Requests go on to be served, each with a sandbox that is made for it, until there is another preparer.
     private mutating func losePreparer() -> UInt64? {
-        guard let preparer else { return nil }
+        guard preparer != nil else { return nil }
         say("the preparer has ended: sandboxes are made when they are asked for")
         preparerRevival.lost(at: monotonicNanoseconds())
+        endPreparer()
+        makeQueue()
+        return nil
+    }
+
+    private mutating func endPreparer() {
+        guard let preparer else { return }
         readiness.forget(preparer.socket.number)
         preparer.process.killAndReap()
         self.preparer = nil
@@ -209,8 +209,6 @@ extension ControlLoop {
         let used = Set((Array(waiting.values) + sandboxes.values.map(\.prepared)).map(\.group.name))
         leftGroups = host.groups.names.filter { !used.contains($0) }
         slots = [:]
-        makeQueue()
-        return nil
     }
 
     /// What a preparer was making when it ended is this process's child and known to nobody. Where it can be told from all others

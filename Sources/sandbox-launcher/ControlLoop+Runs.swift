@@ -220,7 +220,8 @@ struct RunStart {
     func make(in slot: IdentitySlot, _ workspaces: inout WorkspaceOpener) throws(LaunchFailure) -> Sandbox {
         let workspace = try open(&workspaces, slot)
         let rates = try policy.rates.rates(
-            request.limits, policy: policy.policy, workspace: workspace?.mount.number, resources: host.groups.resources)
+            enforceableLimits, policy: policy.policy, workspace: workspace?.mount.number,
+            resources: host.groups.resources)
         let prepared = try Preparation(host: host, policy: policy, slot: slot)
             .make("run-\(request.run)", limits: request.limits, rates: rates)
         do throws(SystemError) {
@@ -230,6 +231,15 @@ struct RunStart {
             _ = prepared.group.remove()
             throw LaunchFailure(.handOver, error)
         }
+    }
+
+    /// Root refuses what this host cannot do. Without root that was for sandboxd to ask the caller about, and he puts up with it.
+    private var enforceableLimits: LaunchLimits {
+        var limits = request.limits
+        guard !host.rights.isRoot else { return limits }
+        if !host.groups.resources.features.contains(.readRate) { limits.readBytesPerSecond = nil }
+        if !host.groups.resources.features.contains(.writeRate) { limits.writeBytesPerSecond = nil }
+        return limits
     }
 
     /// In one that was made ahead. `nil` when that is of no use any more.
@@ -257,7 +267,8 @@ struct RunStart {
         to prepared: PreparedSandbox, _ workspace: OpenedWorkspace?, isWarm: Bool
     ) throws(SystemError) -> Sandbox {
         let handedOverAt = try prepared.handOver(
-            request, of: policy.policy, workspace: workspace?.mount.number, descriptors: descriptors)
+            request, of: policy.policy, workspace: workspace?.mount.number, descriptors: descriptors,
+            isCounted: host.groups.resources.version != 0)
         #if SANDBOX_FAULTS
             Fault.reach(.handedOver)
         #endif

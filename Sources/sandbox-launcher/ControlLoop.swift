@@ -17,7 +17,7 @@ struct ControlLoop: ~Copyable {
     /// `nil`: this daemon's policies are for its life.
     var policyReader: PolicyReader?
     var reload: PolicyReload?
-    var clients = Clients()
+    var clients: Clients
     var workspaces: WorkspaceOpener
     var sandboxes: [UInt64: Sandbox] = [:]
     /// Groups that the kernel would not yet let go.
@@ -115,6 +115,7 @@ struct ControlLoop: ~Copyable {
         self.host = host
         maximumSandboxes = min(
             Self.mostSandboxes, max(1, (DescriptorLimit.current - 512) / Self.descriptorsOfSandbox))
+        clients = Clients(host.rights)
         workspaces = WorkspaceOpener(host: host)
         inherited = open.subtracting([control])
         readiness = try at(.descriptors) { () throws(SystemError) in

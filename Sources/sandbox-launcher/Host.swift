@@ -5,9 +5,11 @@ import LinuxSystem
 
 /// What the launcher holds of the host for as long as it lives.
 final class Host {
+    let rights: HostRights
     let proc: Directory
-    /// The host's mount namespace, to come back to. The launcher stays in it and mounts nothing there: a workspace on a
-    /// mount that was made after the daemon's start must be that mount, and not what it covers.
+    /// The host's mount namespace, or without root a copy that follows it, to come back to. The launcher stays in it and
+    /// mounts nothing there: a workspace on a mount that was made after the daemon's start must be that mount, and not what it
+    /// covers.
     let home: OwnedDescriptor
     /// A sealed copy of sandbox-init: no sandbox can change what the next one runs (CVE-2019-5736).
     let initExecutable: OwnedDescriptor
@@ -21,10 +23,11 @@ final class Host {
     let niceness: Int32
 
     private init(
-        proc: Directory, home: consuming OwnedDescriptor, initExecutable: consuming OwnedDescriptor,
+        rights: HostRights, proc: Directory, home: consuming OwnedDescriptor, initExecutable: consuming OwnedDescriptor,
         probeExecutable: consuming OwnedDescriptor, groups: any ControlGroupHierarchy, slots: IdentitySlots,
         landlock: Landlock, niceness: Int32
     ) {
+        self.rights = rights
         self.proc = proc
         self.home = home
         self.initExecutable = initExecutable
@@ -32,16 +35,16 @@ final class Host {
         self.groups = groups
         self.slots = slots
         self.landlock = landlock
-        memory = MemoryProtection(proc: proc)
+        memory = MemoryProtection(proc: proc, rights: rights)
         self.niceness = niceness
     }
 
     /// - Parameter isService: this is no daemon for one call.
     static func prepare(control: Int32, isService: Bool) throws(LaunchFailure) -> Host {
         try at(.descriptors) { () throws(SystemError) in
-            guard geteuid() == 0 else { throw SystemError("start as root", errno: EPERM) }
             try settle(control: control)
         }
+        let rights = try HostRights.take()
         let niceness = Niceness.own
         Niceness.lower(to: Niceness.ofService)
         let proc = try at(.descriptors) { () throws(SystemError) in try Directory("/proc") }
@@ -54,14 +57,34 @@ final class Host {
         let probe = try at(.descriptors) { () throws(SystemError) in
             try InitExecutable.sealedCopy(of: ProbePlan.program)
         }
-        let (slots, groups) = try IdentitySlots.reserve(isService: isService, proc: proc)
+        let (slots, groups) = try IdentitySlots.reserve(rights, isService: isService, proc: proc)
         #if SANDBOX_FAULTS
             Fault.reach(.claimed)
         #endif
         let landlock = try at(.commandLandlock) { () throws(SystemError) in try Landlock() }
         return Host(
-            proc: proc, home: home, initExecutable: executable, probeExecutable: probe, groups: groups, slots: slots,
+            rights: rights, proc: proc, home: home, initExecutable: executable, probeExecutable: probe, groups: groups,
+            slots: slots,
             landlock: landlock, niceness: niceness)
+    }
+
+    /// Runs `body` with the caller's rights on files, which without root are this process's own: `Clients` admits nobody else.
+    func asCaller<Value: ~Copyable>(
+        _ caller: PeerIdentity, _ body: () throws(SystemError) -> Value
+    ) throws(SystemError) -> Value {
+        try rights.isRoot ? PathWalk.asCaller(caller, body) : body()
+    }
+
+    /// Runs `spawn` with the score that sandboxes have when the host's memory runs out, where only this process itself can give
+    /// it to them: without root they are no children whose files are its own to write. It may raise its own and take that back.
+    func bearingSandboxScore(_ spawn: () -> Int32) throws(SystemError) -> Int32 {
+        guard !rights.isRoot else { return spawn() }
+        let own = try MemoryPressureScore.get(of: getpid(), proc: proc)
+        guard own < MemoryPressureScore.ofSandboxes else { return spawn() }
+        try MemoryPressureScore.set(MemoryPressureScore.ofSandboxes, of: getpid(), proc: proc)
+        let result = spawn()
+        try MemoryPressureScore.set(own, of: getpid(), proc: proc)
+        return result
     }
 
     /// Every command gets a limit of one byte on core dumps, which is the value at which the kernel starts no handler of
@@ -87,7 +110,8 @@ final class Host {
         var all = sigset_t()
         sigfillset(&all)
         sigprocmask(SIG_BLOCK, &all, nil)
-        try system("leave all groups") { setgroups(0, nil) }
+        // Without root nobody can leave a group, and the sandboxes keep all of them (`HostRights.user`).
+        if geteuid() == 0 { try system("leave all groups") { setgroups(0, nil) } }
         try allowCoreLimit()
         umask(0o022)
         try system("change directory", "/") { chdir("/") }

@@ -9,14 +9,14 @@ import LinuxSystem
 final class IdentitySlots {
     private static let lockDirectory = "/run/sandbox-launcher"
 
-    /// This launcher's block, also the name of its cgroup.
-    let block: UInt32
-    private let lock: FileLock
+    private let owner: IdentitySlot.Owner
+    /// `nil` without root.
+    private let lock: FileLock?
     private var free: [UInt32] = []
     private var next: UInt32 = 0
 
-    private init(block: UInt32, lock: consuming FileLock) {
-        self.block = block
+    private init(_ owner: IdentitySlot.Owner, lock: consuming FileLock?) {
+        self.owner = owner
         self.lock = lock
     }
 
@@ -25,8 +25,14 @@ final class IdentitySlots {
     ///
     /// - Parameter isService: it looks first for what dead launchers have left in other blocks, too.
     static func reserve(
-        isService: Bool, proc: Directory
+        _ rights: HostRights, isService: Bool, proc: Directory
     ) throws(LaunchFailure) -> (slots: IdentitySlots, groups: any ControlGroupHierarchy) {
+        if case .user(let uid, let gid) = rights {
+            let groups = try at(.cgroup) { () throws(SystemError) in
+                try ControlGroupDetection.claimDelegated(name: "sandboxd")
+            }
+            return (IdentitySlots(.caller(uid: uid, gid: gid), lock: nil), groups)
+        }
         if mkdir(lockDirectory, 0o700) != 0 && errno != EEXIST {
             throw LaunchFailure(.slots, errno: errno, "create directory \(lockDirectory)")
         }
@@ -42,7 +48,7 @@ final class IdentitySlots {
             if let record = BlockRecord(groups: groups.paths, proc: proc) {
                 try at(.slots) { () throws(SystemError) in try lock.write(record.text) }
             }
-            return (IdentitySlots(block: block, lock: lock), groups)
+            return (IdentitySlots(.block(block), lock: lock), groups)
         }
         throw LaunchFailure(.slots, errno: EAGAIN, "reserve a block of identities in \(lockDirectory)")
     }
@@ -56,15 +62,23 @@ final class IdentitySlots {
     }
 
     /// When nothing is left that another launcher would have to look for.
-    func forgetRecord() { try? lock.write("") }
+    func forgetRecord() {
+        switch lock {
+        case .some(let lock): try? lock.write("")
+        case nil: break
+        }
+    }
 
     /// The lowest slots come first: id maps of workspaces are kept per slot.
     func take() -> IdentitySlot? {
-        if let slot = free.popLast() { return IdentitySlot(number: slot, block: block) }
+        if let number = free.popLast() { return slot(number) }
         guard next < SandboxIdentities.blockSize / 2 else { return nil }
         defer { next += 1 }
-        return IdentitySlot(number: next, block: block)
+        return slot(next)
     }
+
+    /// One that was taken, by its number.
+    func slot(_ number: UInt32) -> IdentitySlot { IdentitySlot(number: number, owner: owner) }
 
     /// Every process with the slot's identities must be gone.
     func giveBack(_ slot: IdentitySlot) { free.append(slot.number) }
@@ -72,9 +86,39 @@ final class IdentitySlots {
 
 /// The host's names of one sandbox's two users.
 struct IdentitySlot: Hashable {
-    var number: UInt32
-    var block: UInt32
+    enum Owner: Hashable {
+        /// Numbers of nobody's but sandboxes', and of each slot's own.
+        case block(UInt32)
+        /// Without root: the caller's own, the same in each.
+        case caller(uid: UInt32, gid: UInt32)
+    }
 
-    var root: UInt32 { SandboxIdentities.base + block * SandboxIdentities.blockSize + number * 2 }
-    var command: UInt32 { root + 1 }
+    var number: UInt32
+    var owner: Owner
+
+    /// The uid of the sandbox's processes, but for pid 1.
+    var command: UInt32 {
+        switch owner {
+        case .block(let block): Self.first(block, number) + 1
+        case .caller(let uid, _): uid
+        }
+    }
+
+    /// Whoever has that uid is a process of this sandbox.
+    var isExclusive: Bool { if case .block = owner { true } else { false } }
+
+    /// `uid_map` and `gid_map` of its user namespace: 0 and 1000 inside, two numbers of nobody else's outside; without root
+    /// 1000 alone, which is the caller.
+    var maps: (uids: String, gids: String) {
+        switch owner {
+        case .block(let block):
+            let map = "0 \(Self.first(block, number)) 1\n1000 \(command) 1\n"
+            return (map, map)
+        case .caller(let uid, let gid): return ("1000 \(uid) 1\n", "1000 \(gid) 1\n")
+        }
+    }
+
+    private static func first(_ block: UInt32, _ number: UInt32) -> UInt32 {
+        SandboxIdentities.base + block * SandboxIdentities.blockSize + number * 2
+    }
 }

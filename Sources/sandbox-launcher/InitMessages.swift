@@ -41,6 +41,7 @@ enum PrepareMessage {
         header.handled_access = landlock.handledAccess.rawValue
         header.handled_network = policy.loopback ? 0 : landlock.handledNetwork
         header.scoped = landlock.scoped
+        header.single_identity = host.rights.isRoot ? 0 : 1
         header.landlock_flags = isAudited ? UInt32(INIT_LANDLOCK_LOG) : 0
         header.watched = watched.rawValue
         header.refuse_executable_memory = !policy.writeExecuteMemory && host.memory.hasWriteExecuteRefusal ? 1 : 0
@@ -124,8 +125,11 @@ struct WorkspaceMessage {
 
 /// `init_command`.
 enum CommandMessage {
-    /// - Parameter awaitsInit: `init_workspace` was sent.
-    static func encode(_ request: LaunchRequest, awaitsInit: Bool) -> [UInt8] {
+    /// - Parameters:
+    ///   - awaitsInit: `init_workspace` was sent.
+    ///   - isCounted: a group counts and limits what the command's tree has. Else each process's own limits do what they can: on
+    ///     processes and threads of the sandbox's user namespace (`RLIMIT_NPROC`, Linux 5.14), and on each one's own memory.
+    static func encode(_ request: LaunchRequest, awaitsInit: Bool, isCounted: Bool) -> [UInt8] {
         var blob = Blob(headerBytes: MemoryLayout<init_command>.size)
         var header = init_command()
         header.argument_count = UInt32(request.argv.count)
@@ -134,6 +138,8 @@ enum CommandMessage {
         header.open_files = UInt64(request.limits.openFiles)
         header.file_size = request.limits.fileSizeBytes
         header.cpu_seconds = request.limits.cpuSeconds ?? .max
+        header.processes = isCounted ? .max : UInt64(request.limits.processes) + 1
+        header.data = isCounted ? .max : request.limits.memoryBytes
         header.has_executable = request.probe ? 1 : 0
         header.awaits_init = awaitsInit ? 1 : 0
         header.directory = blob.append([request.cwd.isEmpty ? "." : request.cwd])

@@ -66,7 +66,7 @@ struct Preparation {
             #if SANDBOX_FAULTS
                 Fault.reach(.mapsWritten)
             #endif
-            if mourner == nil {
+            if mourner == nil, host.rights.isRoot {
                 let (pid, proc) = (process.pid, host.proc)
                 try at(.clone) { () throws(SystemError) in
                     try MemoryPressureScore.set(MemoryPressureScore.ofSandboxes, of: pid, proc: proc)
@@ -74,12 +74,11 @@ struct Preparation {
             }
             let socket = initSockets.first.number
             try at(.handOver) { () throws(SystemError) in
-                let first: UInt8 = policy.sealsMemoryFiles ? 2 : 1
                 #if SANDBOX_FAULTS
-                    let word = [first] + Fault.forSandbox()
+                    let word = [firstWord] + Fault.forSandbox()
                     if word[1] != 0 { Fault.tellSandbox(process.pid) }
                 #else
-                    let word = [first]
+                    let word = [firstWord]
                 #endif
                 try MessageSocket.send(word, over: socket)
                 try MessageSocket.send(policy.message, over: socket)
@@ -127,9 +126,11 @@ struct Preparation {
         let pid = try policy.inTemplate(of: host) { () throws(SystemError) -> Int32 in
             // The launcher covers (`ControlLoop.cover`): a second one who did would keep from it that there was something to do.
             try TemplateNamespace.requireHidden(policy.policy.hidePaths)
-            let pid = sandbox_spawn_init(&spawn, &pidfd, &stage)
-            code = errno
-            return pid
+            return try host.bearingSandboxScore {
+                let pid = sandbox_spawn_init(&spawn, &pidfd, &stage)
+                code = errno
+                return pid
+            }
         }
         extendLifetime(entrances)
         guard pid > 0 else {
@@ -140,11 +141,16 @@ struct Preparation {
         return ForkedChild(pid: pid, pidfd: OwnedDescriptor(owning: pidfd))
     }
 
-    /// The sandbox's two users: 0 and 1000 inside, two numbers of nobody else's outside.
+    /// What pid 1 hears first of all.
+    private var firstWord: UInt8 {
+        guard host.rights.isRoot else { return UInt8(INIT_WORD_SINGLE) }
+        return UInt8(policy.sealsMemoryFiles ? INIT_WORD_SEAL : INIT_WORD_MAPPED)
+    }
+
     private func identify(_ pid: Int32) throws(LaunchFailure) {
-        let map = "0 \(slot.root) 1\n1000 \(slot.command) 1\n"
+        let maps = slot.maps
         try at(.maps) { () throws(SystemError) in
-            try IdentityMap.write(uids: map, gids: map, of: pid, proc: host.proc)
+            try IdentityMap.write(uids: maps.uids, gids: maps.gids, of: pid, proc: host.proc)
         }
     }
 }

@@ -27,15 +27,18 @@ final class PreparedPolicy {
         self.policy = policy
         try Self.check(policy)
         sharesNetworks = !policy.loopback && policy.readPaths.allSatisfy(Self.isSystemPath)
-        roots = try WorkspaceRoots(policy.workspaceRoots, proc: host.proc)
+        roots = try WorkspaceRoots(policy.workspaceRoots, host: host)
         sealsMemoryFiles = !policy.executesWritten && host.memory.hasMemoryFileRule
         let contents = try at(.template) { () throws(SystemError) in try TemplateContents(readPaths: policy.readPaths) }
         let executables = try ExecutableTree(policy, contents: contents)
-        let building = try TemplateNamespace.begin(policy, contents: contents, executables: executables)
+        let building = try TemplateNamespace.begin(
+            policy, contents: contents, executables: executables, makesDevices: host.rights.isRoot)
         // All that needs no template, meanwhile.
         rates = try at(.cgroup) { () throws(SystemError) in try DiskRates(contents) }
-        try rates.require(policy.maximum, host.groups.resources)
-        let request = Self.filterRequest(policy, memory: host.memory)
+        // Without root a policy is taken all the same: sandboxd asks each caller.
+        if host.rights.isRoot { try rates.require(policy.maximum, host.groups.resources) }
+        var request = Self.filterRequest(policy, memory: host.memory)
+        request.limitsOwnProcessOnly = !host.rights.isRoot
         let filter = try Self.compile(request)
         let rules = PathRules(policy, contents: contents, executables: executables, landlock: host.landlock)
         message = PrepareMessage.encode(

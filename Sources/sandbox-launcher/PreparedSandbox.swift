@@ -37,15 +37,17 @@ final class PreparedSandbox {
     /// - Parameters:
     ///   - workspace: the detached mount, if one was asked for.
     ///   - descriptors: standard input, output and error; for a probe its program as well.
+    ///   - isCounted: as `CommandMessage` has it.
     /// - Returns: when it was about to get the last of it: after that it can execute before this returns.
     func handOver(
-        _ request: LaunchRequest, of policy: CompiledPolicy, workspace: Int32?, descriptors: [Int32]
+        _ request: LaunchRequest, of policy: CompiledPolicy, workspace: Int32?, descriptors: [Int32],
+        isCounted: Bool
     ) throws(SystemError) -> UInt64 {
         hasWayOut = workspace != nil
         let word = WorkspaceMessage(request.limits, of: policy, hasMount: workspace != nil)
         // One that is not ready is still to take what the command's process gives up when it executes.
         let awaitsInit = !isReady || !word.changesNothing
-        let command = CommandMessage.encode(request, awaitsInit: awaitsInit)
+        let command = CommandMessage.encode(request, awaitsInit: awaitsInit, isCounted: isCounted)
         if command.count > 64 << 10 { try MessageSocket.growBuffers(of: commandSocket.number, to: 2 * command.count) }
         // No message here can block: each socket's buffer holds all that it is sent. pid 1 first: it works while the
         // other reads.

@@ -96,7 +96,7 @@ struct PreparerBench {
             if policy.sharesNetworks {
                 network = try at(.clone) { () throws(SystemError) in try networks.enterFresh() }
             }
-            let slot = IdentitySlot(number: order.slot, block: host.slots.block)
+            let slot = host.slots.slot(order.slot)
             let preparation = Preparation(
                 host: host, policy: policy, slot: slot, mourner: mourner, hasNetwork: network != nil)
             let group = try at(.cgroup) { () throws(SystemError) in

@@ -115,6 +115,9 @@ final class Sandbox {
             usage.readBytes = max(usage.readBytes ?? 0, lastReport.blocks_read * 512)
             usage.writeBytes = max(usage.writeBytes ?? 0, lastReport.blocks_written * 512)
             usage.contextSwitches = lastReport.context_switches
+            // Without a group, what pid 1 has reaped: who was not waited for by his parent is not in it.
+            usage.userMicroseconds = usage.userMicroseconds ?? lastReport.user_time
+            usage.systemMicroseconds = usage.systemMicroseconds ?? lastReport.system_time
         }
         let now = monotonicNanoseconds()
         // The command's own end, where there is one: what it left behind may take long to die.
@@ -141,13 +144,14 @@ final class Sandbox {
     }
 
     /// SIGKILL for every process: by the group where the kernel does that at once (v2), else by the user, whom no other
-    /// sandbox has. Were neither to work, the end of pid 1 is theirs.
+    /// sandbox has. Where it is the caller himself (without root), and were neither to work, the end of pid 1 is theirs.
     func kill() {
         hurryInit()
         let isSent = group.killAll()
         // Before the others, whose end it would report as their own. ESRCH: it has ended.
         try? prepared.process.signal(SIGKILL)
-        if isSent || ForkedChild.killAll(ofUser: prepared.slot.command) { isEnding = true }
+        let slot = prepared.slot
+        if isSent || slot.isExclusive && ForkedChild.killAll(ofUser: slot.command) { isEnding = true }
     }
 
     /// SIGTERM for every process, by pid 1, who alone can reach them all at once.

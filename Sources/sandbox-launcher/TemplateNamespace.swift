@@ -33,8 +33,9 @@ enum TemplateNamespace {
         }
     }
 
+    /// - Parameter makesDevices: else the host's own are shown: only its root can make any.
     static func begin(
-        _ policy: CompiledPolicy, contents: TemplateContents, executables: ExecutableTree
+        _ policy: CompiledPolicy, contents: TemplateContents, executables: ExecutableTree, makesDevices: Bool
     ) throws(LaunchFailure) -> Builder {
         do throws(SystemError) {
             let results = try DescriptorPair.pipe()
@@ -47,7 +48,7 @@ enum TemplateNamespace {
             let child = try ForkedChild.fork(namespaces: [.mount, .pid]) {
                 Processor.leave(here)
                 close(gateWrite)
-                return runBuilder(policy, contents, executables, results: resultsWrite, gate: gateRead)
+                return runBuilder(policy, contents, executables, makesDevices, results: resultsWrite, gate: gateRead)
             }
             // Only the builder holds the writing end now: its death is the end of the pipe.
             return Builder(child, results: results.closingSecond(), gate: gate.closingFirst())
@@ -58,12 +59,12 @@ enum TemplateNamespace {
 
     /// In the child. Tells how it went and then keeps the namespace alive until it is killed.
     private static func runBuilder(
-        _ policy: CompiledPolicy, _ contents: TemplateContents, _ executables: ExecutableTree, results: Int32,
-        gate: Int32
+        _ policy: CompiledPolicy, _ contents: TemplateContents, _ executables: ExecutableTree, _ makesDevices: Bool,
+        results: Int32, gate: Int32
     ) -> Int32 {
         var message: [UInt8]
         do throws(SystemError) {
-            try assemble(policy, contents, executables)
+            try assemble(policy, contents, executables, makesDevices)
             message = [0]
         } catch {
             message = [1] + withUnsafeBytes(of: error.errno.littleEndian) { Array($0) }
@@ -86,15 +87,17 @@ enum TemplateNamespace {
     }
 
     private static func assemble(
-        _ policy: CompiledPolicy, _ contents: TemplateContents, _ executables: ExecutableTree
+        _ policy: CompiledPolicy, _ contents: TemplateContents, _ executables: ExecutableTree, _ makesDevices: Bool
     ) throws(SystemError) {
         try MountNamespace.makePrivate()
         let tree = try DetachedMount.temporary(
             options: ["size": "8m", "nr_inodes": "4096", "mode": "0755"], [.noSuid, .noExec])
-        try TemplateTree(root: Directory(owning: try tree.duplicate(), path: "")).fill(contents)
+        try TemplateTree(root: Directory(owning: try tree.duplicate(), path: ""), makesDevices: makesDevices)
+            .fill(contents)
         // Any directory will do: nobody else sees this namespace.
         try DetachedMount.attach(tree, at: "/tmp", below: AT_FDCWD)
         try system("change directory", "/tmp") { chdir("/tmp") }
+        if !makesDevices { try TemplateTree.showDevices() }
         let plain: DetachedMount.Attributes = [.readOnly, .noSuid, .noDev]
         let shownAttributes = executables.isRestricted ? plain.union(.noExec) : plain
         for shown in contents.shown { try show(shown.path, shownAttributes) }

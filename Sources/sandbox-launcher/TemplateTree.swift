@@ -6,6 +6,8 @@ import LinuxSystem
 /// Fills the empty tmpfs that becomes a template's root. Everything is done below one directory descriptor.
 struct TemplateTree {
     let root: Directory
+    /// Else there are empty files in their places, for `showDevices`.
+    let makesDevices: Bool
 
     /// Character devices that every program expects, `mem(4)`, `random(4)`, `tty(4)`. Made in the template's own tmpfs:
     /// it belongs to the host's user namespace, so they work inside, and nobody inside can make another.
@@ -35,6 +37,10 @@ struct TemplateTree {
     private func makeDevices() throws(SystemError) {
         let dev = try root.subdirectory("dev")
         for (name, major, minor) in Self.devices {
+            guard makesDevices else {
+                try write([], to: name, in: dev, mode: 0)
+                continue
+            }
             let number = dev_t(major << 8 | minor)
             try system("create device", name) { mknodat(dev.number, name, S_IFCHR | 0o666, number) }
             // mknod(2) heeds the umask.
@@ -42,6 +48,24 @@ struct TemplateTree {
         }
         for (name, target) in Self.deviceLinks { try link(name, to: target, in: dev) }
         for name in ["pts", "shm"] { try dev.makeSubdirectory(name) }
+    }
+
+    /// Puts the host's own devices into the tree that is the current directory. Nothing can be changed about them from inside:
+    /// read-only is what a mount says of a device's mode, owner and times, not of what is written to it.
+    static func showDevices() throws(SystemError) {
+        for (name, major, minor) in devices {
+            let path = "/dev/\(name)"
+            let source = OwnedDescriptor(owning: try system("open", path) { open(path, SANDBOX_O_PATH | O_CLOEXEC) })
+            let number = source.number
+            var status = stat()
+            try system("describe", path) { fstat(number, &status) }
+            guard status.st_mode & S_IFMT == S_IFCHR, status.st_rdev == dev_t(major << 8 | minor) else {
+                throw SystemError("take for device \(major):\(minor)", path, errno: ENODEV)
+            }
+            let mount = try DetachedMount.clone(of: number, recursive: false)
+            try DetachedMount.restrict(mount, [.readOnly, .noSuid, .noExec], recursive: false)
+            try DetachedMount.attach(mount, at: "dev/\(name)", below: AT_FDCWD)
+        }
     }
 
     /// What covers paths that must not be seen: an empty file and an empty directory without any permission.

@@ -43,13 +43,20 @@ struct WorkspaceOpener {
             try PathWalk.path(of: directory, proc: host.proc)
         }
         try prepared.roots.require(opened.places, at: real, caller: caller)
+        var attributes: DetachedMount.Attributes = [.noSuid, .noDev]
+        if policy.workspaceMode == .read { attributes.insert(.readOnly) }
+        if !policy.executesWritten { attributes.insert(.noExec) }
+        guard host.rights.isRoot else {
+            // Nobody but root may ask for the quota that keeps a size: sandboxd has the caller's word that none is kept.
+            let mount = try at(.workspaceMount) { () throws(SystemError) in
+                try Self.ownMount(of: directory, attributes, real)
+            }
+            return OpenedWorkspace(mount: mount, size: nil)
+        }
         let size = try WorkspaceSize(limits, mode: policy.workspaceMode, directory: directory)
         let namespace = try map(caller, to: slot)
         let mount = try at(.workspaceMount) { () throws(SystemError) in
             let tree = try DetachedMount.clone(of: directory, recursive: false)
-            var attributes: DetachedMount.Attributes = [.noSuid, .noDev]
-            if policy.workspaceMode == .read { attributes.insert(.readOnly) }
-            if !policy.executesWritten { attributes.insert(.noExec) }
             do throws(SystemError) {
                 try DetachedMount.mapIdentities(tree, by: namespace, attributes)
             } catch {
@@ -60,6 +67,22 @@ struct WorkspaceOpener {
             return tree
         }
         return OpenedWorkspace(mount: mount, size: size)
+    }
+
+    /// Of a directory whose files belong to the sandbox's user as they are: he is the caller.
+    private static func ownMount(
+        of directory: Int32, _ attributes: DetachedMount.Attributes, _ path: String
+    ) throws(SystemError) -> OwnedDescriptor {
+        do throws(SystemError) {
+            let tree = try DetachedMount.clone(of: directory, recursive: false)
+            try DetachedMount.restrict(tree, attributes, recursive: false)
+            return tree
+        } catch {
+            guard error.errno == EINVAL else { throw error }
+            throw SystemError(
+                "take workspace", "\(path) without what is mounted below it (only root can; is something?)",
+                errno: EINVAL)
+        }
     }
 
     private static func requireNormal(_ path: String) throws(LaunchFailure) {
@@ -74,7 +97,7 @@ struct WorkspaceOpener {
     ) throws(LaunchFailure) -> OpenedDirectory {
         var stage = LaunchStage.workspaceOpen
         do throws(SystemError) {
-            return try PathWalk.asCaller(caller) { () throws(SystemError) in
+            return try host.asCaller(caller) { () throws(SystemError) in
                 let directory = try PathWalk.open(path)
                 stage = .workspaceAccess
                 try PathWalk.requireAccess(directory, writable: writable)

@@ -14,7 +14,7 @@ struct WorkspaceRoots: ~Copyable {
     private let homes: Bool
     /// Roots that were not there.
     private var absent: [String] = []
-    private let proc: Directory
+    private let host: Host
 
     /// A root as the operator meant it, links in it followed.
     private final class HeldRoot {
@@ -52,15 +52,17 @@ struct WorkspaceRoots: ~Copyable {
         }
     }
 
-    /// As root, by paths that the operator wrote.
-    init(_ roots: [String], proc: Directory) throws(LaunchFailure) {
-        self.proc = proc
+    /// By paths that the operator wrote, with the launcher's own rights.
+    init(_ roots: [String], host: Host) throws(LaunchFailure) {
+        self.host = host
         homes = roots.contains("~")
         for root in roots where root != "~" {
             do throws(SystemError) {
-                held.append(try HeldRoot(root, proc: proc))
+                held.append(try HeldRoot(root, proc: host.proc))
             } catch {
-                guard error.errno == ENOENT || error.errno == ENOTDIR else {
+                // Where the caller, whom a launcher without root is, cannot go, he has no workspace either.
+                let isClosed = !host.rights.isRoot && error.errno == EACCES
+                guard isClosed || error.errno == ENOENT || error.errno == ENOTDIR else {
                     throw LaunchFailure(.workspaceRoots, error)
                 }
                 absent.append(root)
@@ -97,9 +99,9 @@ struct WorkspaceRoots: ~Copyable {
     private borrowing func home(of caller: PeerIdentity) -> (identity: FileIdentity, path: String)? {
         guard let path = HomeDirectory.of(caller.uid) else { return nil }
         // Not there, or not for him: then `~` is no root of his.
-        guard let directory = try? PathWalk.asCaller(caller, { () throws(SystemError) in try PathWalk.open(path) }),
+        guard let directory = try? host.asCaller(caller, { () throws(SystemError) in try PathWalk.open(path) }),
             let identity = try? FileIdentity(of: directory.number),
-            let real = try? PathWalk.path(of: directory.number, proc: proc)
+            let real = try? PathWalk.path(of: directory.number, proc: host.proc)
         else { return nil }
         var status = stat()
         guard fstat(directory.number, &status) == 0, status.st_uid == caller.uid else { return nil }

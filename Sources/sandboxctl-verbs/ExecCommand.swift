@@ -42,6 +42,11 @@ struct ExecCommand: AsyncParsableCommand {
     @Flag(help: "Do not say on stderr which rule or limit ended the command, and what was left out.") var quiet = false
     @OptionGroup var service: SocketOption
     @Flag(help: "Start a private sandboxd for this call.") var standalone = false
+    @Option(
+        help: ArgumentHelp(
+            "Run without root although this is not enforced then (\(Weakness.names)); may be repeated.",
+            valueName: "name"))
+    var acceptWeaker: [String] = []
     @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.") var command: [String] = []
 
     func validate() throws {
@@ -72,6 +77,7 @@ struct ExecCommand: AsyncParsableCommand {
         options.quiet = quiet
         options.socket = service.socket
         options.standalone = standalone
+        options.acceptWeaker = acceptWeaker
         options.command = command
         return options
     }
@@ -80,6 +86,7 @@ struct ExecCommand: AsyncParsableCommand {
         let policy = try EffectivePolicy.read(
             name: summary.name, text: summary.effective ?? "", digest: summary.digest)
         let explanation = policy.explain(argv: command, on: .here)
-        Descriptor.error.write("\(PolicyRenderer.effective(policy))\n\(explanation.text)\n")
+        let weaker = WeaknessLines.text(summary.weaker ?? [], accepted: acceptWeaker)
+        Descriptor.error.write("\(PolicyRenderer.effective(policy))\n\(explanation.text)\n\(weaker)")
     }
 }

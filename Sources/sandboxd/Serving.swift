@@ -44,10 +44,12 @@ enum Serving {
 
     /// Serves until a signal, the end of the only connection, or the end of the launcher. Returns the exit status.
     ///
-    /// - Parameter announce: called when the launcher has taken everything.
+    /// - Parameters:
+    ///   - groupAbsence: why there is no group for sandboxes without root, where that is known.
+    ///   - announce: called when the launcher has taken everything.
     static func run(
         _ source: Source, policies: PolicySet, launcher: LauncherProcess, options: StartUpOptions,
-        manager: ServiceManager, log: Logger, announce: (ResourceControl) -> Void
+        manager: ServiceManager, groupAbsence: String?, log: Logger, announce: (ResourceControl) -> Void
     ) throws -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -62,7 +64,7 @@ enum Serving {
             NIOLoopBound(
                 try Parts(
                     policies: policies, launcher: launcher, limits: options.limits, manager: manager,
-                    ahead: source.isConnected, loop: loop, log: log), eventLoop: loop)
+                    groupAbsence: groupAbsence, ahead: source.isConnected, loop: loop, log: log), eventLoop: loop)
         }.wait()
         announce(try loop.flatSubmit { parts.value.answers.result }.wait())
         try loop.flatSubmit { serve(source, parts.value) }.wait()
@@ -99,8 +101,8 @@ enum Serving {
         ///
         /// - Parameter ahead: whether the launcher is asked for all that the first request will need.
         init(
-            policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, manager: ServiceManager, ahead: Bool,
-            loop: any EventLoop, log: Logger
+            policies: PolicySet, launcher: LauncherProcess, limits: EngineLimits, manager: ServiceManager,
+            groupAbsence: String?, ahead: Bool, loop: any EventLoop, log: Logger
         ) throws {
             state = ServiceState(manager, log: log)
             self.log = log
@@ -108,6 +110,7 @@ enum Serving {
             let unknown = ResourceControl(version: 0, features: [])
             let engine = try Engine(
                 loop: loop, policies: policies, launcher: link, resources: unknown, limits: limits, log: log)
+            engine.groupAbsence = groupAbsence
             let answers = LauncherAnswers(policies, loop: loop)
             engine.onStartUpAnswer = { [unowned engine] event in
                 answers.take(event)

@@ -14,8 +14,13 @@ struct StartUp {
     private static let unnamedUser: UInt32 = 0x7000_0000
     private static let serviceName = "sandboxd"
     private static let maximumDescriptors: rlim_t = 65_536
+    /// Else this is a daemon for one call of an ordinary user's, as whom it and its launcher run from the first to the last.
+    private let isRoot: Bool
 
-    init(options: StartUpOptions) { self.options = options }
+    init(options: StartUpOptions) {
+        self.options = options
+        isRoot = geteuid() == 0
+    }
 
     /// Serves to the end of the process. Without ArgumentParser's ways out, which think for a millisecond.
     func perform() -> Never {
@@ -34,17 +39,24 @@ struct StartUp {
         guard let level = Logger.Level(rawValue: options.logLevel) else {
             throw StartUpError(.usage, "no log level '\(options.logLevel)'")
         }
-        guard geteuid() == 0 else {
+        guard isRoot || options.connection != nil else {
             throw StartUpError(
                 .notPermitted,
-                "sandboxd must be started as root: it starts sandbox-launcher, which builds the sandboxes, and then "
-                    + "becomes an ordinary user; use sudo, or ask whoever runs the service")
+                "a service must be started as root: it starts sandbox-launcher, which builds the sandboxes, and then "
+                    + "becomes an ordinary user; use sudo, or ask whoever runs the service. Without root there are sandboxes "
+                    + "for the user alone: 'sandboxctl exec --standalone'")
         }
         if options.readsPolicies { return PolicyReaderProcess(options: options).perform() }
         // First of all, before a descriptor is taken for anything else.
         // A daemon for one call is no service: what its caller's service manager gave the caller is the caller's.
         let manager = try options.connection == nil ? ServiceManager() : ServiceManager([:], pid: getpid())
         try prepareProcess()
+        // Before the launcher's start: it looks for the group that it is in.
+        let groupAbsence =
+            isRoot
+            ? nil
+            : ControlGroupDetection.acquireDelegated(
+                runtimeDirectory: getenv("XDG_RUNTIME_DIR").map { String(cString: $0) })
         #if SANDBOX_FAULTS
             Fault.begin()
         #endif
@@ -57,7 +69,7 @@ struct StartUp {
         // A caller waits for the one command: the launcher starts while this process reads its policy.
         if options.connection != nil { Processor.sendAway(launcher.process.pid) }
         do {
-            return try serve(launcher, manager, level: level)
+            return try serve(launcher, manager, groupAbsence, level: level)
         } catch {
             launcher.giveUp()
             throw error
@@ -65,9 +77,9 @@ struct StartUp {
     }
 
     private func serve(
-        _ launcher: LauncherProcess, _ manager: ServiceManager, level: Logger.Level
+        _ launcher: LauncherProcess, _ manager: ServiceManager, _ groupAbsence: String?, level: Logger.Level
     ) throws -> Int32 {
-        let account = try account()
+        let account = isRoot ? try account() : nil
         let policies = try PolicyFiles.load(
             directory: options.policyDirectory, files: options.policyFiles, only: options.onlyPolicy)
         let source = try source(manager.sockets)
@@ -81,15 +93,20 @@ struct StartUp {
         // After the launcher's start: it gives the sandboxes what this process had.
         Niceness.lower(to: Niceness.ofService)
         let log = try ServiceLog.make(options, level: level)
-        try Privileges.drop(uid: account.uid, gid: account.gid)
+        if let account {
+            try Privileges.drop(uid: account.uid, gid: account.gid)
+        } else {
+            try Privileges.forgoGains()
+        }
         let status = try Serving.run(
-            source, policies: policies, launcher: launcher, options: options, manager: manager, log: log
+            source, policies: policies, launcher: launcher, options: options, manager: manager,
+            groupAbsence: groupAbsence, log: log
         ) { resources in
             log.note(.policiesLoaded, Self.describe(policies), at: .notice)
             log.note(
                 .serving,
                 [
-                    "socket": "\(source.name(else: options.socket))", "uid": "\(account.uid)",
+                    "socket": "\(source.name(else: options.socket))", "uid": "\(getuid())",
                     "resources": "\(resources.name)", "version": "\(ProductVersion.text)",
                 ], at: .notice)
         }

@@ -67,6 +67,8 @@ extension Attempt {
         Attempt("host-mount-table", "mount(2)", "a mount point of the host in /proc/self/mountinfo") { _ in
             let known = [
                 "/", "/usr", "/proc", "/dev/pts", "/dev/shm", "/tmp", "/sandbox/workspace", "/etc", "/sandbox",
+                // Where root could not make any for the sandbox.
+                "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
             ]
             let points = (readFile("/proc/self/mountinfo", limit: 1 << 20) ?? "").split(separator: "\n")
                 .compactMap { $0.split(separator: " ").dropFirst(4).first.map(String.init) }

@@ -5,10 +5,12 @@ import LinuxSystem
 import SandboxClient
 import SandboxTestSupport
 
-/// Every attempt of the probe, made three times: in sandboxes, by an ordinary user of the host, and by the host's root in
-/// namespaces that are thrown away. Made once for all tests.
+/// Every attempt of the probe, made four times: in sandboxes of a service and in such as an ordinary user makes for himself, by
+/// that user outside, and by the host's root in namespaces that are thrown away. Made once for all tests.
 struct AttemptRuns: Sendable {
     var confined: [String: Verdict] = [:]
+    /// Without root, by the user whose the canary is.
+    var rootless: [String: Verdict] = [:]
     var user: [String: Verdict] = [:]
     var root: [String: Verdict] = [:]
     /// Everything that came out of the sandboxes.
@@ -25,16 +27,18 @@ struct AttemptRuns: Sendable {
         secret = canary.secret
         before = try HostState(canary)
         after = before
-        try await runConfined(canary)
+        confined = try await runConfined(canary)
+        rootless = try await Mode.$current.withValue(.rootless(user: canary.user)) { try await runConfined(canary) }
         after = try HostState(canary)
         user = try Self.unconfined(canary, ["--user", "\(canary.user)"], owner: canary.user)
         root = try Self.unconfined(canary, ["--isolated"], owner: 0)
     }
 
-    private mutating func runConfined(_ canary: Canary) async throws {
+    private mutating func runConfined(_ canary: Canary) async throws -> [String: Verdict] {
         let service = try Service(policies: ["widest": Service.widest])
         let client = try await service.client()
-        let workspace = try Self.workspace(owner: 0)
+        let workspace = try Self.workspace(owner: Mode.current.caller)
+        var verdicts: [String: Verdict] = [:]
         let limits = Limits(
             memoryBytes: 256 << 20, processes: 64, openFiles: 256, fileSizeBytes: 16 << 20, wallMilliseconds: 60_000)
         for area in Attempt.areas {
@@ -46,8 +50,9 @@ struct AttemptRuns: Sendable {
                 throw StageError.text("\(area.name): \(output.result.outcome) \(output.errorText)")
             }
             confinedOutput += output.outputText + output.errorText
-            confined.merge(Self.parse(output.outputText)) { $1 }
+            verdicts.merge(Self.parse(output.outputText)) { $1 }
         }
+        return verdicts
     }
 
     private static func unconfined(

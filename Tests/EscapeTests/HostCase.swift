@@ -29,6 +29,14 @@ struct HostCase: Sendable {
         ("Users", users), ("Ways to start a command", ways),
     ]
     static let all: [HostCase] = areas.flatMap(\.cases)
+
+    /// Those that are about sandboxes, whoever makes them, and not about a service's socket, its users or root's own supplies.
+    static let ofEveryMode: [HostCase] = areas.filter { !serviceAreas.contains($0.name) }.flatMap(\.cases)
+        .filter { !serviceCases.contains($0.name) }
+    private static let serviceAreas: Set = [
+        "Supplies of the host", "Requests", "Paths of requests", "The daemon", "Users", "Ways to start a command",
+    ]
+    private static let serviceCases: Set = ["sandboxd-socket-in-workspace", "policy-of-workspace"]
 }
 
 /// What came of a case inside and, where it can be tried there, outside.
@@ -47,10 +55,10 @@ struct Judgement: Sendable {
 struct Bench: Sendable {
     let canary: Canary
     let service: Service
-    let client: SandboxClient
+    let client: Caller
 
-    init() async throws {
-        canary = try Canary()
+    init(_ canary: Canary) async throws {
+        self.canary = canary
         service = try Service(
             policies: [
                 "widest": Service.widest, "narrow": HostCase.narrow, "listed": HostCase.listed,
@@ -114,10 +122,14 @@ struct Bench: Sendable {
         return ["/usr/bin/python3", "-c", script, "\(user)"]
     }
 
-    /// A directory of its own for a case, root's, that others may enter.
+    /// Who asks for sandboxes.
+    var caller: UInt32 { service.mode.caller }
+
+    /// A directory of its own for a case, the caller's, that others may enter.
     func directory() -> TemporaryDirectory {
         let directory = TemporaryDirectory()
         chmod(directory.path, 0o755)
+        chown(directory.path, service.mode.caller, service.mode.caller)
         return directory
     }
 
@@ -178,18 +190,30 @@ struct Bench: Sendable {
 /// Every host case, run once for all tests.
 struct HostRuns: Sendable {
     var judgements: [String: Judgement] = [:]
+    /// The same in sandboxes that an ordinary user makes for himself.
+    var rootless: [String: Judgement] = [:]
 
     static let shared = Task { try await HostRuns() }
 
     private init() async throws {
-        let bench = try await Bench()
-        for item in HostCase.all {
+        let canary = try Canary()
+        judgements = try await Self.judge(HostCase.all, canary)
+        rootless = try await Mode.$current.withValue(.rootless(user: canary.user)) {
+            try await Self.judge(HostCase.ofEveryMode, canary)
+        }
+    }
+
+    private static func judge(_ cases: [HostCase], _ canary: Canary) async throws -> [String: Judgement] {
+        let bench = try await Bench(canary)
+        var judgements: [String: Judgement] = [:]
+        for item in cases {
             do {
                 judgements[item.name] = try await item.body(bench)
             } catch {
                 judgements[item.name] = Judgement(.error("\(error)"))
             }
         }
+        return judgements
     }
 }
 

@@ -128,6 +128,7 @@ extension HostCase {
         try directory.makeDirectory("sub")
         try directory.makeDirectory("sub/d")
         try directory.write("secret", bench.canary.secret)
+        for name in ["sub", "sub/d"] { chown("\(directory.path)/\(name)", bench.caller, bench.caller) }
         let payload = """
             import os, time
             os.chdir("d"); print("in", flush=True)

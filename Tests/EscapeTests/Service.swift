@@ -2,31 +2,40 @@ import Glibc
 import LinuxSystem
 import SandboxClient
 import SandboxTestSupport
+import Synchronization
 
 /// A real sandboxd for these tests: with a secret in its environment and a directory of the host left open, as a careless
-/// start would leave them.
+/// start would leave them. In the mode of whoever makes it.
 final class Service: Sendable {
     let directory = TemporaryDirectory()
+    /// Root's; without root the first of those that the user has started.
     let daemon: StartedProgram
+    let mode = Mode.current
     var socket: String { "\(directory.path)/sandboxd.sock" }
     static let environmentSecret = "SECRET-of-the-daemon"
 
+    private let policyOptions: [String]
+    /// Without root: all that were started, and the first one's connection until somebody takes it.
+    private let started = Mutex<(daemons: [StartedProgram], unused: Int32?)>(([], nil))
+
     /// - Parameter policies: further ones, by name.
     init(policies: [String: String] = [:], options: [String] = []) throws {
-        let path = "\(directory.path)/sandboxd.sock"
         chmod(directory.path, 0o755)
-        var arguments = [BuiltProducts.path("sandboxd"), "--socket", path] + options
+        var arguments: [String] = []
         for (name, text) in policies.sorted(by: { $0.key < $1.key }) {
             try directory.write("\(name).yaml", text)
             arguments += ["--policy-file", "\(directory.path)/\(name).yaml"]
         }
-        let log = open("\(directory.path)/log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
-        let host = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        defer { for descriptor in [log, null, host] { close(descriptor) } }
-        daemon = try StartedProgram(
-            arguments, environment: ["PATH=/usr/bin:/bin", "ESCAPE_DAEMON_SECRET=\(Self.environmentSecret)"],
-            descriptors: [null, log, log, host, host])
+        policyOptions = arguments
+        guard case .service = mode else {
+            let (first, descriptor) = try Self.startPrivate(mode.caller, arguments, in: directory)
+            daemon = first
+            started.withLock { $0 = ([first], descriptor) }
+            return
+        }
+        let path = "\(directory.path)/sandboxd.sock"
+        daemon = try Self.start(
+            [BuiltProducts.path("sandboxd"), "--socket", path] + options + arguments, in: directory)
         for _ in 0..<1000 {
             let descriptor = Self.connect(path)
             if descriptor >= 0 {
@@ -38,12 +47,63 @@ final class Service: Sendable {
         throw StageError.text("sandboxd does not answer: \((try? directory.read("log")) ?? "")")
     }
 
-    deinit {
-        kill(daemon.pid, SIGTERM)
-        daemon.wait()
+    /// - Parameter connection: what it serves; -1 for none.
+    private static func start(
+        _ arguments: [String], in directory: TemporaryDirectory, connection: Int32 = -1
+    ) throws -> StartedProgram {
+        let log = open("\(directory.path)/log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        let host = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { for descriptor in [log, null, host] { close(descriptor) } }
+        return try StartedProgram(
+            arguments, environment: ["PATH=/usr/bin:/bin", "ESCAPE_DAEMON_SECRET=\(Self.environmentSecret)"],
+            descriptors: [null, log, log, connection >= 0 ? connection : host, host])
     }
 
-    func client() async throws -> SandboxClient { try await SandboxClient.connect(socket: socket) }
+    private static func startPrivate(
+        _ user: UInt32, _ options: [String], in directory: TemporaryDirectory
+    ) throws -> (StartedProgram, Int32) {
+        let (own, theirs) = try pairOf(user)
+        defer { close(theirs) }
+        let program = try OpenPrograms.shared.get().path("sandboxd")
+        let arguments = [program, "--connection-fd", "3", "--log-level", "error", "--warm", "0"] + options
+        return (try start(Bench.becoming(user) + arguments, in: directory, connection: theirs), own)
+    }
+
+    /// A socket pair as that user would have made it: the kernel remembers who did (SO_PEERCRED).
+    private static func pairOf(_ user: UInt32) throws -> (Int32, Int32) {
+        guard setegid(user) == 0, seteuid(user) == 0 else { throw StageError.text("seteuid") }
+        defer {
+            seteuid(0)
+            setegid(0)
+        }
+        return try DescriptorPair.sockets(SOCK_STREAM).release()
+    }
+
+    deinit {
+        let (daemons, unused) = started.withLock { $0 }
+        if let unused { close(unused) }
+        for program in daemons.isEmpty ? [daemon] : daemons {
+            kill(program.pid, SIGTERM)
+            program.wait()
+        }
+    }
+
+    func client() async throws -> Caller {
+        guard case .rootless(let user) = mode else {
+            return Caller(client: try await SandboxClient.connect(socket: socket), mode: mode)
+        }
+        let descriptor = try started.withLock { started in
+            if let unused = started.unused {
+                started.unused = nil
+                return unused
+            }
+            let (program, descriptor) = try Self.startPrivate(user, policyOptions, in: directory)
+            started.daemons.append(program)
+            return descriptor
+        }
+        return Caller(client: try await SandboxClient(descriptor: descriptor), mode: mode)
+    }
 
     var log: String { (try? directory.read("log")) ?? "" }
 

@@ -1,5 +1,6 @@
 import EscapeAttempts
 import Foundation
+import SandboxModel
 import SandboxTestSupport
 import Testing
 
@@ -13,18 +14,19 @@ struct TableTests {
         let cases = try await HostRuns.shared.value
         var text = try Self.introduction(attempts, cases)
         for area in Attempt.areas {
-            text += Self.heading(area.name, "| case | tries | after | inside | user | root |")
+            text += Self.heading(area.name, "| case | tries | after | inside | without root | user | root |")
             for item in area.attempts {
-                let row = [attempts.confined[item.name], attempts.user[item.name], attempts.root[item.name]]
+                let row = [attempts.confined, attempts.rootless, attempts.user, attempts.root].map { $0[item.name] }
                 text += Self.row([item.name, item.tries, item.origin] + row.map { Self.cell($0) })
             }
         }
         for area in HostCase.areas {
-            text += Self.heading(area.name, "| case | tries | after | inside | outside |")
+            text += Self.heading(area.name, "| case | tries | after | inside | without root | outside |")
             for item in area.cases {
                 let judgement = cases.judgements[item.name]
                 text += Self.row([
-                    item.name, item.tries, item.origin, Self.cell(judgement?.inside), Self.cell(judgement?.outside),
+                    item.name, item.tries, item.origin, Self.cell(judgement?.inside),
+                    Self.cell(cases.rootless[item.name]?.inside), Self.cell(judgement?.outside),
                 ])
             }
         }
@@ -38,6 +40,7 @@ struct TableTests {
         let open = Attempt.all.filter { attempts.confined[$0.name]?.word == "escaped" }
         let held = Attempt.all.filter { attempts.confined[$0.name]?.word == "stopped" }
         let absent = Attempt.all.filter { attempts.confined[$0.name]?.word == "absent" }
+        let rootless = Attempt.all.filter { attempts.rootless[$0.name]?.word == "stopped" }.count
         let counterparts = cases.judgements.values.compactMap(\.outside)
         let date = Date().formatted(.iso8601.year().month().day())
         let total = Attempt.all.count + HostCase.all.count
@@ -65,7 +68,11 @@ struct TableTests {
             signal to one another through them; whoever serves a socket in a workspace can be talked to. Channels by timing (page cache, processor caches,
             load) are not tried.
 
-            *inside*: in a sandbox, under `default` with smaller file systems in memory or the case's own policy. *user*, *root*: without one, by an
+            *inside*: in a sandbox, under `default` with smaller file systems in memory or the case's own policy. *without root*: the
+            same in a sandbox that an ordinary user made for himself, the one who also owns what is attacked; of
+            \(Attempt.all.count) attempts of the probe \(rootless) are stopped there, and of
+            \(HostCase.ofEveryMode.count) cases of the host \(cases.rootless.values.filter { $0.inside.word == "stopped" }.count) are held; open beside those above are
+            \((AttemptTests.knownWeaker.map { "\($0.key) (\($0.value.name))" } + HostCaseTests.knownWeaker.map { "\($0.key) (\($0.value.name))" }).sorted().joined(separator: ", ")), each accepted by its name. *user*, *root*: without one, by an
             ordinary user and by root, each attempt of root's in mount, host name and process namespaces that are thrown
             away. *stopped* with the error; **escaped**: got what it must not get, or got through to a part of the kernel
             that is to be closed; *absent*: this host has nothing of the kind. *after*: the failure elsewhere, or the

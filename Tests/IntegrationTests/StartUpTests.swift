@@ -12,7 +12,9 @@ struct StartUpTests {
     @Test func `without root it says what is missing`() throws {
         let ran = try Ran(asUser: 12345, "sandboxd", ["--socket", "/tmp/unused.sock"])
         #expect(ran.status == 77)
-        #expect(ran.errors.contains("must be started as root") && ran.errors.contains("sandbox-launcher"))
+        #expect(
+            ran.errors.contains("must be started as root") && ran.errors.contains("--standalone")
+                && ran.errors.contains("sandbox-launcher"))
     }
 
     @Test func `a living daemon's socket is refused, a dead one's is taken over`() async throws {

@@ -155,8 +155,7 @@ import Testing
 
         /// Until the next one has answered a whole run, in milliseconds.
         private func serve(since killedAt: UInt64) async throws -> Double {
-            let client = try await service.client()
-            let output = try await client.run(Self.request(service))
+            let output = try await service.run()
             #expect(output.outputText == "done\n", "\(point), \(victim): \(output.result.outcome)")
             return milliseconds(since: killedAt)
         }

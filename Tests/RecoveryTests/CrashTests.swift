@@ -30,7 +30,7 @@ import Testing
         @Test(arguments: Victim.allCases)
         func `at a point of the launcher`(_ victim: Victim) async throws {
             let service = try await RecoveringService()
-            _ = try await service.client().run(Crash.request(service))
+            _ = try await service.run()
             for point in Self.ofLaunch {
                 try await Crash(service: service, point: .launcher(point), victim: victim).duringLaunch()
             }
@@ -39,7 +39,7 @@ import Testing
         @Test(arguments: [Victim.itself, .other, .both])
         func `at a point of sandboxd`(_ victim: Victim) async throws {
             let service = try await RecoveringService()
-            _ = try await service.client().run(Crash.request(service))
+            _ = try await service.run()
             for point in Self.ofRequest {
                 try await Crash(service: service, point: .daemon(point), victim: victim).duringLaunch()
             }
@@ -48,7 +48,7 @@ import Testing
         @Test(arguments: Victim.allCases)
         func `at a point of the start`(_ victim: Victim) async throws {
             let service = try await RecoveringService()
-            _ = try await service.client().run(Crash.request(service))
+            _ = try await service.run()
             for point in Self.ofStart where victim != .otherWhileItHangs || point.place == .launcher {
                 try await Crash(service: service, point: point, victim: victim).duringStart()
             }

@@ -28,8 +28,7 @@ import Testing
 
         /// A run that is served by what waits, and makes the preparer work.
         private func run(_ service: RecoveringService) async throws -> UInt64 {
-            let client = try await service.client()
-            let output = try await client.run(Crash.request(service))
+            let output = try await service.run()
             #expect(output.outputText == "done\n", "\(output.result.outcome)")
             return monotonicNanoseconds()
         }
@@ -80,9 +79,9 @@ import Testing
                 #expect(service.log.contains("the preparer has ended"))
                 #expect(after.isWithinWarm(before), "\(point): \(before), then \(after)")
                 // The new one keeps no groups yet: what there is belongs to those that wait.
-                #expect(
-                    try await eventually { try Footprint(service).groupNames.count == Int(Self.warm) },
-                    "\(point): \(try Footprint(service))")
+                let isClean = try await eventually { try Footprint(service).groupNames.count == Int(Self.warm) }
+                let now = try Footprint(service)
+                #expect(isClean, "\(point): \(now)")
                 RecoveryTable.add(
                     "preparer: \(point)", killed: "preparer", told: "result `exited`", left: left,
                     milliseconds: Double(servedAt - since) / 1e6)

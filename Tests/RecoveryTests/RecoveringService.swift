@@ -83,6 +83,19 @@ import SandboxTestSupport
             throw RecoveryError("sandboxd does not answer: \(log)")
         }
 
+        /// A whole run, as soon as somebody serves it: on a slow host a probe may not end in its time.
+        func run() async throws -> RunOutput {
+            let since = monotonicNanoseconds()
+            while true {
+                do {
+                    return try await client().run(Crash.request(self))
+                } catch let error as ServiceError {
+                    guard error.category == .temporary, milliseconds(since: since) < 20_000 else { throw error }
+                }
+                try await Task.sleep(for: .milliseconds(10))
+            }
+        }
+
         /// Waits until every policy is proven and no run is alive, and learns who the launcher is.
         func becomeIdle() async throws {
             _ = try await client().verify()

@@ -202,7 +202,7 @@ import Testing
         #expect(Set(host.findings.map(\.name)) == Set(names) && host.findings.count == names.count)
         #expect(host.findings.allSatisfy { $0.isFound && $0.remedy == nil && !$0.detail.isEmpty })
         #expect(host.findings.first?.detail == "cgroup v2")
-        let old = HostReport(ResourceControl(version: 1, features: [.memoryPeak]))
+        let old = HostReport(ResourceControl(version: 1, features: [.memoryPeak, .ofRoot]))
         #expect(old.findings.first?.detail == "cgroup v1" && old.findings.first?.remedy != nil)
         let lacking = old.findings.filter { !$0.isFound }
         #expect(lacking.count == 9 && lacking.allSatisfy { !$0.detail.isEmpty })

@@ -7,6 +7,8 @@ package import Testing
 package enum HostFeature: String, CaseIterable, Sendable {
     case root
     case cgroup
+    /// An ordinary user may have user namespaces, and mount a /proc of his own in them.
+    case userNamespaces = "user-namespaces"
     /// Every program that `make packages` installs. Tests that start one look for it themselves.
     case programs
     /// Landlock that tells what it refused, Linux 6.15, on a host whose audit a test may switch on.
@@ -20,6 +22,7 @@ package enum HostFeature: String, CaseIterable, Sendable {
         switch self {
         case .root: geteuid() == 0
         case .cgroup: access("/sys/fs/cgroup", F_OK) == 0
+        case .userNamespaces: UserNamespaceBarrier.ofThisHost() == nil
         case .programs: true
         case .landlockAudit:
             geteuid() == 0 && (try? Landlock())?.version ?? 0 >= 7 && (try? AuditStream.isEnabled()) != nil

@@ -136,6 +136,10 @@ import Testing
             .run(channel: 1, request: RunRequest(argv: ["a"], trace: true), window: nil),
             #"{"channel":1,"request":{"argv":["a"],"trace":true},"type":"run"}"#
         ),
+        (
+            .run(channel: 1, request: RunRequest(argv: ["a"], acceptWeaker: ["memory"]), window: nil),
+            #"{"channel":1,"request":{"accept_weaker":["memory"],"argv":["a"]},"type":"run"}"#
+        ),
     ]) func wordsOnTheWire(_ message: ClientMessage, _ text: String) throws {
         #expect(String(decoding: try ControlCoding.json(message), as: UTF8.self) == text)
     }

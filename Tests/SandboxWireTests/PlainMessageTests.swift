@@ -62,7 +62,7 @@ import Testing
     @Test func `an end`() throws {
         let sample = Self.full()
         #expect(isComplete(sample.outcome) && isComplete(sample.usage) && isComplete(sample.limits))
-        #expect(Mirror(reflecting: sample).children.count == 9)
+        #expect(Mirror(reflecting: sample).children.count == 10)
         for _ in 0..<500 { try expectWritten(.result(channel: .random(in: 0 ... .max), result: Self.full())) }
         let outcome = Outcome(reason: .lost, message: "")
         try expectWritten(.result(channel: 1, result: RunResult(id: "", policy: "", outcome: outcome)))
@@ -79,6 +79,7 @@ import Testing
         try expectLeft { $0.denials = [Denial(kind: .exec, rule: "r", subject: "s")] }
         try expectLeft { $0.limitsHit = [LimitHit(limit: "processes", value: 1)] }
         try expectLeft { $0.trace = StartTrace() }
+        try expectLeft { $0.weaker = ["memory"] }
         #expect(ServerMessage.error(channel: 1, error: ServiceError(.overloaded, "x")).written == nil)
         for number in [Double.nan, .infinity] {
             var result = Self.full()

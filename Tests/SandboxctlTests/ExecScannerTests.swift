@@ -26,6 +26,7 @@ import Testing
         ["--keep-stdout", "head:64KiB,tail:64KiB", "--keep-stderr=tail:1KiB"] + command, ["--usage", "1s"] + command,
         ["--tty"] + command, ["--tty", "--tty"] + command, ["--json", "--trace", "--quiet"] + command,
         ["--report", "r.json", "--trace"] + command, ["--socket", "/run/s"] + command, ["--standalone"] + command,
+        ["--accept-weaker", "memory", "--accept-weaker=own-uid"] + command,
     ]
 
     @Test(arguments: taken) func `both take it for the same`(words: [String]) throws {
@@ -44,7 +45,7 @@ import Testing
         ["--timeout", "10"] + command, ["--timeout", "-1"] + command, ["--timeout", "--"], ["--timeout"] + command,
         ["--cpus", "1.2345"] + command, ["--keep-stdout", "middle:1B"] + command, ["--usage", "1ms"] + command,
         ["--trace"] + command, ["--standalone", "--socket", "s"] + command, ["-"] + command, ["--=x"] + command,
-        ["---policy", "x"] + command,
+        ["---policy", "x"] + command, ["--accept-weaker", "all"] + command, ["--accept-weaker"] + command,
     ]
 
     @Test(arguments: left) func `left to ArgumentParser`(words: [String]) {

@@ -41,6 +41,7 @@ import Testing
             add { $0.watched = [.connect, .execute, .send] }
             add { ($0.refusesMemoryFiles, $0.refusesExecutableMemory) = (true, true) }
             add { $0.refusesExecutableSharedMemory = true }
+            add { $0.limitsOwnProcessOnly = true }
             add { $0.deny = ["network-client", "ptrace", "clone"] }
             add { $0.allow = ["ptrace"] }
             return all
@@ -190,6 +191,23 @@ import Testing
             let send = try Self.number("sendto")
             #expect(filter.answer(send, [3, 1, 1, 0, 0, 0]) == .allow)
             #expect(filter.answer(send, [3, 1, 1, 0, 1 << 33, 16]) == .notify)
+        }
+
+        @Test func limitsOfOthers() throws {
+            let prlimit = try Self.number("prlimit64")
+            let usual = try simulator { _ in }
+            #expect(usual.answer(prlimit, [1, 7, 1 << 40]) == .allow)
+            let own = try simulator { $0.limitsOwnProcessOnly = true }
+            for process in [UInt64(0), 1 << 32] {
+                #expect(own.answer(prlimit, [process, 7, 1 << 40]) == .allow)
+                #expect(own.answer(prlimit, [process, 4, 0]) == .allow)
+                #expect(own.answer(prlimit, [process, 4, 1 << 40]) == .error(0))
+            }
+            for process in [UInt64(1), 2, 0xffff_ffff] {
+                #expect(own.answer(prlimit, [process, 7, 1 << 40]) == .notify)
+                #expect(own.answer(prlimit, [process, 7, 0]) == .notify)
+                #expect(own.answer(prlimit, [process, 4, 0]) == .notify)
+            }
         }
 
         @Test func memoryThatIsWrittenAndExecuted() throws {

@@ -20,9 +20,10 @@ int init_peer_is_gone(int socket);
 
 // Interface "lo" up, netdevice(7).
 long init_loopback_up(void);
-// getrusage(2) RUSAGE_CHILDREN.
+// getrusage(2) RUSAGE_CHILDREN; times in microseconds.
 void init_children_usage(uint64_t *_Nonnull blocks_read, uint64_t *_Nonnull blocks_written,
-                         uint64_t *_Nonnull context_switches);
+                         uint64_t *_Nonnull context_switches, uint64_t *_Nonnull user_time,
+                         uint64_t *_Nonnull system_time);
 uint64_t init_monotonic(void);
 // statfs(2) of a file system with limits: bit 0, no block is free; bit 1, no inode is.
 unsigned int init_is_full(const char *_Nonnull path);

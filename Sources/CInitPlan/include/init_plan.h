@@ -3,8 +3,7 @@
 //
 // Two SOCK_SEQPACKET sockets: INIT_SOCKET to pid 1, INIT_COMMAND_SOCKET to the process that becomes the command.
 //
-//     launcher -> pid 1     one byte         the id maps are written; pid 1 takes its identity first of all. A 2 asks it to
-//                                            forbid executable files in memory before that
+//     launcher -> pid 1     one byte         the id maps are written; pid 1 takes its identity first of all. INIT_WORD_*
 //     launcher -> pid 1     init_prepare     everything that depends on the policy alone
 //     pid 1 -> launcher     init_report      ready: all that depends on the policy alone is done, and the command's process is
 //                                            confined and waits. A sandbox may stay so for long
@@ -21,6 +20,13 @@
 #pragma once
 
 #include <stdint.h>
+
+// The maps are written.
+#define INIT_WORD_MAPPED 1
+// The same; forbid executable files in memory before taking an identity.
+#define INIT_WORD_SEAL 2
+// The same of a launcher that is not root: there is one user, the command's, which pid 1 is already, and groups cannot be left.
+#define INIT_WORD_SINGLE 3
 
 #define INIT_SOCKET 3
 #define INIT_COMMAND_SOCKET 4
@@ -109,7 +115,8 @@ struct init_prepare {
     uint32_t refuse_executable_memory;
     // landlock_restrict_self(2).
     uint32_t landlock_flags;
-    uint32_t reserved;
+    // As INIT_WORD_SINGLE says: the command has no groups to leave.
+    uint32_t single_identity;
 };
 
 // LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON: refusals are told also after the command's execve(2).
@@ -144,6 +151,9 @@ struct init_command {
     uint64_t open_files;
     uint64_t file_size;
     uint64_t cpu_seconds;
+    // Of the user namespace, pid 1 among them; bytes of memory of its own that a process may write. Only where no group counts.
+    uint64_t processes;
+    uint64_t data;
     // From the start of the message, NUL-terminated; the arguments and then the variables follow one another.
     uint32_t directory;
     uint32_t arguments;
@@ -212,6 +222,9 @@ struct init_report {
     uint64_t blocks_read;
     uint64_t blocks_written;
     uint64_t context_switches;
+    // The same, microseconds.
+    uint64_t user_time;
+    uint64_t system_time;
     // INIT_FULL_*, when the command has ended.
     uint32_t full;
     uint32_t reserved;
@@ -221,7 +234,7 @@ struct init_report {
 
 _Static_assert(sizeof(struct init_rule) == 16, "layout");
 _Static_assert(sizeof(struct init_prepare) == 80, "layout");
-_Static_assert(sizeof(struct init_command) == 64, "layout");
-_Static_assert(sizeof(struct init_report) == 64, "layout");
+_Static_assert(sizeof(struct init_command) == 80, "layout");
+_Static_assert(sizeof(struct init_report) == 80, "layout");
 _Static_assert(sizeof(struct init_workspace) == 260, "layout");
 _Static_assert(sizeof(struct init_denial) == 312, "layout");
