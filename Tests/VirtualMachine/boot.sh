@@ -14,7 +14,7 @@ rm -rf "$logs"
 mkdir -p "$logs"
 : >"$logs/output.log"
 
-# No network: nothing that is tested needs one. A panic is a reboot, and ends qemu where there is none.
+# The network leads nowhere: it is there to be attacked. A panic is a reboot, and ends qemu where there is none.
 arguments=(
     -accel "${VM_ACCEL:-tcg,thread=multi}" -cpu max -smp "${VM_CPUS:-2}" -m "${VM_MEMORY:-3G}"
     -nodefaults -no-user-config -display none
@@ -23,6 +23,7 @@ arguments=(
     -drive "file=$root/disk.img,format=raw,if=virtio,snapshot=on,cache=unsafe"
     -drive "file=$payload,format=raw,if=virtio,snapshot=on,cache=unsafe"
     -device virtio-rng-pci
+    -netdev user,id=network,restrict=on -device virtio-net-pci,netdev=network,romfile=
     -chardev "file,id=console,path=$logs/console.log" -serial chardev:console
     -device virtio-serial-pci
 )
