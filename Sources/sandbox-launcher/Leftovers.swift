@@ -15,7 +15,8 @@ struct Leftovers {
     private static let patience: UInt64 = 5_000_000_000
     /// A launcher whose sandboxd is gone ends by itself, when it has ended its sandboxes. Nothing is lost where it is not let.
     private static let launcherPatience: UInt64 = 500_000_000
-    private static let lockPatience: UInt64 = 2_000_000_000
+    /// Then what it has forked ends as well; where that waits for a disk, nobody waits for it.
+    private static let lockPatience: UInt64 = 300_000_000
     private static let pause: UInt32 = 1000
 
     static func path(_ block: UInt32, in directory: String) -> String { "\(directory)/block-\(block)" }
@@ -95,7 +96,8 @@ struct Leftovers {
             usleep(Self.pause)
         }
         // What it has forked gets its SIGKILL with its end, and holds the lock until then.
-        while monotonicNanoseconds() - since < Self.lockPatience {
+        let endedAt = monotonicNanoseconds()
+        while monotonicNanoseconds() - endedAt < Self.lockPatience {
             // Somebody else's by now: another launcher that starts as well.
             guard !clearFree(block), BlockRecord.read(path) == record else { return }
             usleep(Self.pause)
