@@ -38,6 +38,9 @@ extension ControlLoop {
     /// On standard error, which is sandboxd's log.
     private func say(_ text: String) {
         let line = "sandbox-launcher: \(text)\n"
+        // A log that nobody reads holds nobody up.
+        var state = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+        guard poll(&state, 1, 0) > 0 else { return }
         _ = line.withCString { write(2, $0, strlen($0)) }
     }
 

@@ -7,7 +7,7 @@ extension HostChecks {
         [
             caller(host), systemd(host), unitFiles(host), socketUnit(host), serviceUnit(host), socketFile(host),
             membership(host),
-            answer(host), policies(host),
+            answer(host), journal(host), policies(host),
         ]
     }
 
@@ -156,6 +156,16 @@ extension HostChecks {
             remedy: remedy)
     }
 
+    private static func journal(_ host: HostFacts) -> Finding {
+        let path = "/run/systemd/journal/socket"
+        let isThere = host.file(path)?.kind == .socket
+        return Finding(
+            .service, "journal", found: isThere, .useful, isThere ? path : "there is no \(path)",
+            means:
+                "the service's records go there with fields, run, user, policy and reason among them; else they are lines on standard error",
+            remedy: host.exists("/run/systemd/system") ? "systemctl start systemd-journald.socket" : nil)
+    }
+
     // MARK: - Policies
 
     private static let policyDirectory = "/etc/sandboxd/policies"
@@ -195,12 +205,29 @@ extension HostChecks {
         }
         guard let builtIn = try? PolicySet.builtIn() else { return (false, "the built-in policies cannot be read") }
         switch PolicySet.check(inputs, over: builtIn) {
-        case .success: return (true, "\(inputs.count) in \(policyDirectory), and the built-in ones")
-        case .failure(let errors):
-            return (
-                false,
-                "\(errors.diagnostics.count) errors, the first: \(errors.diagnostics.first.map { "\($0)" } ?? "")"
-            )
+        case .success(let policies):
+            if let problem = unknownTenants(policies, host) { return (false, problem) }
+            return (true, "\(inputs.count) in \(policyDirectory), and the built-in ones")
+        case .failure(let errors): return (false, firstOf(errors))
+        }
+    }
+
+    private static func firstOf(_ errors: PolicyErrors) -> String {
+        "\(errors.diagnostics.count) errors, the first: \(errors.diagnostics.first.map { "\($0)" } ?? "")"
+    }
+
+    /// The names are looked up where the service looks: in the files.
+    private static func unknownTenants(_ policies: PolicySet, _ host: HostFacts) -> String? {
+        guard policies.hasTenants else { return nil }
+        let (users, groups) = (host.read("/etc/passwd") ?? "", host.read("/etc/group") ?? "")
+        let accounts = Accounts(
+            user: { AccountFiles.user($0, in: Array(users.utf8))?.uid },
+            group: { AccountFiles.group($0, in: Array(groups.utf8)) })
+        do throws(PolicyErrors) {
+            _ = try policies.resolvingTenants(with: accounts)
+            return nil
+        } catch {
+            return firstOf(error)
         }
     }
 }

@@ -32,6 +32,7 @@ struct FakeHost {
         nodes["/etc/sandboxd/policies/own.yaml"] = .init(kind: .regular, uid: 0, gid: 0, mode: 0o644)
         lists["/etc/sandboxd/policies"] = ["README", "own.yaml"]
         nodes["/run/sandboxd/sandboxd.sock"] = .init(kind: .socket, uid: 0, gid: 990, mode: 0o660)
+        nodes["/run/systemd/journal/socket"] = .init(kind: .socket, uid: 0, gid: 0, mode: 0o666)
         rest = HostFacts(
             release: "6.1.0-13-amd64", machine: "x86_64",
             mounts: [

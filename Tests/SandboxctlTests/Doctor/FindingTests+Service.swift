@@ -128,6 +128,13 @@ extension FindingTests {
             $0.rest.service = .silent(milliseconds: 3000)
         },
         Lack("service", detail: "turned away", remedy: nil) { $0.rest.service = .refused("turned away") },
+        Lack("journal", detail: "there is no /run/systemd/journal/socket", remedy: "systemd-journald.socket") {
+            $0.nodes["/run/systemd/journal/socket"] = nil
+        },
+        Lack("policies", .needed, detail: "no user 'nobody-here'", remedy: "sandboxctl policy check") {
+            $0.files["/etc/sandboxd/policies/own.yaml"] =
+                "version: 1\nextends: default\ntenants: { users: [agent, nobody-here], groups: [sandboxd] }\n"
+        },
         Lack(
             "policies", .needed, detail: "1 errors, the first: /etc/sandboxd/policies/own.yaml:3:1",
             remedy: "sandboxctl policy check"
