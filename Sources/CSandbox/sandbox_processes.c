@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -145,23 +144,6 @@ pid_t sandbox_clone_sleeper(uint64_t flags, int *pidfd) {
         return -1;
     }
     return (pid_t)result;
-}
-
-// Mounts in its own namespace, which ends with it. Its ids have no map, and no system call here needs one.
-static int try_mounts(struct child *child) {
-    if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) != 0) return errno;
-    child->stage = 3;
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return errno;
-    child->stage = 0;
-    return 0;
-}
-
-pid_t sandbox_try_namespaces(int *pidfd, int *stage) {
-    struct child child = {.body = try_mounts, .stage = 2};
-    pid_t pid = clone_sharing(CLONE_VFORK | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, -1, &child, pidfd);
-    *stage = pid < 0 ? 1 : child.stage;
-    if (pid > 0) errno = child.error;
-    return pid;
 }
 
 // What pid 1 still has after execve: the rest of what comes with a user namespace is lost there. Each change is a copy of the

@@ -26,12 +26,6 @@ package enum UserScope {
         try wait(for: name, path, number)
     }
 
-    /// Whether there is a manager to ask.
-    static func managerAnswers(runtimeDirectory: String?) -> Bool {
-        guard (try? connect(to: socketPath(runtimeDirectory))) != nil else { return false }
-        return true
-    }
-
     private static func socketPath(_ runtimeDirectory: String?) -> String {
         "\(runtimeDirectory ?? "/run/user/\(getuid())")/systemd/private"
     }

@@ -13,11 +13,6 @@ pid_t sandbox_fork(uint64_t flags, int *_Nonnull pidfd);
 // A child that shares no state but the address space, sleeps until it is killed, and exists for its user namespace.
 pid_t sandbox_clone_sleeper(uint64_t flags, int *_Nonnull pidfd);
 
-// Tries, in a child that is thrown away, what sandboxes without root are made of: `*stage` is 0 when all of it works, else what
-// does not, with errno: 1 a user namespace, 2 the capabilities that come with it, 3 a /proc of its own. Returns the child's pid
-// with `*pidfd`, to be reaped, or -1 (stage 1). For programs with threads too: system calls only, and not two at once.
-pid_t sandbox_try_namespaces(int *_Nonnull pidfd, int *_Nonnull stage);
-
 #define SANDBOX_MAXIMUM_ENTRANCES 8
 
 // Descriptors of the calling process that sandbox_spawn_init uses for what the child needs: it gets those below

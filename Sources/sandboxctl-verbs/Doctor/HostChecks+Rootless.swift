@@ -134,9 +134,9 @@ extension HostChecks {
             ?? (host.caller.runtimeDirectory.map { "nobody answers in \($0)" } ?? "there is no /run/user/\(uid)")
         return Finding(
             .standalone, "user-manager", found: version != nil, .useful, detail,
-            means: "a user's own service manager hands out his group, over his bus",
+            means: "a user's own service manager hands out his group",
             remedy:
-                "apt-get install dbus-user-session libpam-systemd && loginctl enable-linger \(uid), and log in again by a session of "
-                + "its own, not by su or sudo")
+                "apt-get install libpam-systemd && loginctl enable-linger \(uid), and log in again by a session of its own, not by su "
+                + "or sudo")
     }
 }

@@ -1,4 +1,5 @@
 import LinuxSystem
+import SandboxModel
 
 /// What `doctor` judges of a host: one function a finding, each a function of `HostFacts` alone. A further one is a line in the
 /// list of its section and a function below that.
@@ -35,10 +36,11 @@ struct Answers: Encodable, Sendable, Equatable {
         /// Names of findings without which it is not.
         var missing: [String]
         /// What would not be enforced: what `exec --accept-weaker` takes, and why.
-        var weaker: [Weakness]
+        var weaker: [Lack]
     }
 
-    struct Weakness: Encodable, Sendable, Equatable {
+    /// A `Weakness`.
+    struct Lack: Encodable, Sendable, Equatable {
         var name: String
         var meaning: String
     }
@@ -59,20 +61,17 @@ struct Answers: Encodable, Sendable, Equatable {
             possible: ofUser.isEmpty, missing: ofUser.map(\.name), weaker: ofUser.isEmpty ? Self.weaknesses(host) : [])
     }
 
-    /// As the names stand for what a policy may ask for: of the built-in ones each asks for the first three.
-    private static func weaknesses(_ host: HostFacts) -> [Weakness] {
-        let given = HostChecks.delegatedControllers(host) ?? []
-        let all: [(name: String, controller: String?, meaning: String)] = [
-            ("own-uid", nil, "the command has the caller's uid and groups on the host, not a uid of its own"),
-            ("memory", "memory", "each process may use limits.memory for itself"),
-            ("cpus", "cpu", "limits.cpus does not hold"),
-            ("cpu-time", "memory", "each process may use limits.cpu-time for itself"),
-            ("read-rate", "io", "limits.read-rate does not hold"),
-            ("write-rate", "io", "limits.write-rate does not hold"),
-            ("workspace-size", nil, "workspace.size and inodes of a directory of the host do not hold"),
-        ]
-        return all.filter { !($0.controller.map(given.contains) ?? false) }.map {
-            Weakness(name: $0.name, meaning: $0.meaning)
-        }
+    /// Of what a policy may ask for; of the built-in ones each asks for the first three.
+    private static func weaknesses(_ host: HostFacts) -> [Lack] {
+        let given = HostChecks.delegatedControllers(host)
+        return Weakness.allCases.filter { weakness in
+            switch weakness {
+            case .ownUID, .workspaceSize: true
+            // Every group counts CPU time.
+            case .memory, .cpuTime: given == nil
+            case .cpus: given?.contains("cpu") != true
+            case .readRate, .writeRate: given?.contains("io") != true
+            }
+        }.map { Lack(name: $0.name, meaning: $0.meaning) }
     }
 }

@@ -179,7 +179,7 @@ extension FindingTests {
         Lack("user-group", detail: "no group is delegated", remedy: "loginctl enable-linger 1000") {
             $0.nodes[FakeHost.manager] = nil
         },
-        Lack("user-manager", detail: "nobody answers in /run/user/1000", remedy: "dbus-user-session") {
+        Lack("user-manager", detail: "nobody answers in /run/user/1000", remedy: "libpam-systemd") {
             $0.rest.userManager = nil
         },
         Lack("user-manager", detail: "there is no /run/user/1000", remedy: "loginctl enable-linger 1000") {
