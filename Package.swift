@@ -221,8 +221,7 @@ let package = Package(
         .testTarget(
             name: "SandboxctlTests",
             dependencies: [
-                "LinuxSystem", "sandboxctl-verbs", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy",
-                "SandboxTestSupport",
+                "sandboxctl-verbs", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy", "SandboxTestSupport",
                 "SandboxWire", argumentParser,
             ],
             swiftSettings: strict),

@@ -209,6 +209,16 @@ struct RootlessTests {
 
     // MARK: - Hosts that forbid it
 
+    @Test func `the setting that forbids it is found, whichever it is`() {
+        for name in ["kernel/unprivileged_userns_clone", "user/max_user_namespaces"] {
+            let found = UserNamespaceBarrier.first { $0 == "/proc/sys/\(name)" ? "0\n" : nil }
+            #expect(found?.setting == "\(name.split(separator: "/").joined(separator: ".")) is 0")
+        }
+        let profile = UserNamespaceBarrier.first { $0.contains("apparmor") ? "1\n" : "15000\n" }
+        #expect(profile?.setting == "kernel.apparmor_restrict_unprivileged_userns is 1")
+        #expect(UserNamespaceBarrier.first { _ in "15000\n" } == nil && UserNamespaceBarrier.first { _ in nil } == nil)
+    }
+
     @Test func `a host that allows no user namespaces is told by its setting`() throws {
         // The sysctl is each user namespace's own: in one that is thrown away it can be set.
         let ids = ["--map-user=\(fixture.uid)", "--map-group=\(fixture.uid)", "--keep-caps"]
