@@ -54,6 +54,9 @@ package final class ServiceManager: Sendable {
 
     deinit { if state >= 0 { close(state) } }
 
+    /// All that belongs to it.
+    package var descriptors: [Int32] { sockets + (listens ? [state] : []) }
+
     /// Whether what is told goes anywhere.
     package var listens: Bool { state >= 0 }
 

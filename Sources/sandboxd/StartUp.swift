@@ -50,7 +50,7 @@ struct StartUp {
         // First of all, before a descriptor is taken for anything else.
         // A daemon for one call is no service: what its caller's service manager gave the caller is the caller's.
         let manager = try options.connection == nil ? ServiceManager() : ServiceManager([:], pid: getpid())
-        try prepareProcess()
+        try prepareProcess(keeping: manager.descriptors)
         // Before the launcher's start: it looks for the group that it is in.
         let groupAbsence =
             isRoot
@@ -135,7 +135,10 @@ struct StartUp {
     }
 
     /// Standard descriptors that exist, signals that end nothing, and room for many pipes.
-    private func prepareProcess() throws {
+    ///
+    /// - Parameter given: by the service manager. Whatever else whoever started this process has left open is none of its.
+    private func prepareProcess(keeping given: [Int32]) throws {
+        try closeDescriptors(except: Set(given + [0, 1, 2] + (options.connection.map { [$0] } ?? [])))
         var lowest = try system("open", "/dev/null") { open("/dev/null", O_RDWR) }
         while lowest <= 2 { lowest = try system("open", "/dev/null") { open("/dev/null", O_RDWR) } }
         close(lowest)

@@ -91,6 +91,19 @@ struct StartUpTests {
         first.cancel(now: true)
     }
 
+    @Test func `what its starter has left open is not kept open`() async throws {
+        let pair = try DescriptorPair.sockets(SOCK_STREAM)
+        let leaked = fcntl(pair.second.number, F_DUPFD, 40)
+        defer { close(leaked) }
+        let service = try ServiceFixture()
+        #expect(try await service.client().run("true").result.outcome.code == 0)
+        let held = try [service.daemon.pid, service.launcherPid()].flatMap { pid in
+            try Directory("/proc/\(pid)/fd").entries().compactMap { Int32($0) }
+        }
+        #expect(!held.contains(leaked))
+        extendLifetime(pair)
+    }
+
     @Test func `it ends at SIGTERM, and its launcher with it`() throws {
         let service = try ServiceFixture()
         let launcher = try service.launcherPid()
