@@ -221,8 +221,8 @@ let package = Package(
         .testTarget(
             name: "SandboxctlTests",
             dependencies: [
-                "sandboxctl-verbs", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy", "SandboxTestSupport",
-                "SandboxWire", argumentParser,
+                "LinuxSystem", "sandboxctl-verbs", "SandboxClient", "SandboxExec", "SandboxModel", "SandboxPolicy",
+                "SandboxTestSupport", "SandboxWire", argumentParser,
             ],
             swiftSettings: strict),
         .testTarget(
