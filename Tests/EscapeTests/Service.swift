@@ -108,20 +108,7 @@ final class Service: Sendable {
     var log: String { (try? directory.read("log")) ?? "" }
 
     /// A connected descriptor, or -1.
-    static func connect(_ path: String) -> Int32 {
-        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        if result == 0 { return descriptor }
-        close(descriptor)
-        return -1
-    }
+    static func connect(_ path: String) -> Int32 { (try? UnixSocket.connected(SOCK_STREAM, to: path)) ?? -1 }
 
     /// The policy of most attempts: `default`, the widest that is built in, with smaller file systems in memory so that
     /// filling them takes no time.

@@ -64,10 +64,10 @@ private final class ManagedService {
 
     /// - Parameter environment: beside, and instead of, what is usual.
     init(environment: [String] = [], listens: Bool = true) throws {
-        let given = try Self.bound(SOCK_STREAM, at: "\(directory.path)/given.sock")
+        let given = try UnixSocket.bound(SOCK_STREAM, at: "\(directory.path)/given.sock")
         if listens { try system("listen") { listen(given, 16) } }
         listener = given
-        manager = try Self.bound(SOCK_DGRAM, at: "\(directory.path)/notify.sock")
+        manager = try UnixSocket.bound(SOCK_DGRAM, at: "\(directory.path)/notify.sock")
         let log = open("\(directory.path)/log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
         defer {
@@ -89,23 +89,6 @@ private final class ManagedService {
         daemon.wait()
         close(listener)
         close(manager)
-    }
-
-    private static func bound(_ type: __socket_type, at path: String) throws -> Int32 {
-        let socket = try system("create a socket") {
-            Glibc.socket(AF_UNIX, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-        try system("bind", path) {
-            withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-        }
-        return socket
     }
 
     /// The next thing that is told, as its lines; none when nothing is.

@@ -97,22 +97,8 @@ private final class SocketKeeper {
     private let socket: OwnedDescriptor
 
     init(_ path: String) throws {
-        let socket = OwnedDescriptor(
-            owning: try system("create a socket") {
-                Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-            })
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-        let number = socket.number
-        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-        _ = try withUnsafePointer(to: &address) {
-            try $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                try system("bind a socket") { bind(number, address, size) }
-            }
-        }
+        socket = OwnedDescriptor(owning: try UnixSocket.bound(SOCK_DGRAM, at: path))
         chmod(path, 0o777)
-        self.socket = socket
     }
 
     /// Takes what came, and keeps it open; for the rest of this program.

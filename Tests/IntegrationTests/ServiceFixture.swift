@@ -38,20 +38,7 @@ final class ServiceFixture: Sendable {
     }
 
     /// A connected descriptor, or `nil` when nobody answers.
-    static func connect(_ path: String) -> Int32? {
-        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        if result == 0 { return descriptor }
-        close(descriptor)
-        return nil
-    }
+    static func connect(_ path: String) -> Int32? { try? UnixSocket.connected(SOCK_STREAM, to: path) }
 
     func client() async throws -> SandboxClient { try await SandboxClient.connect(socket: socket) }
 

@@ -79,19 +79,7 @@ import Testing
         }
 
         private static func listener(at path: String) throws -> Int32 {
-            let socket = try system("create a socket") {
-                Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-            }
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-            try system("bind", path) {
-                withUnsafePointer(to: &address) {
-                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                        bind(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                    }
-                }
-            }
+            let socket = try UnixSocket.bound(SOCK_STREAM, at: path)
             try system("listen") { listen(socket, 16) }
             return socket
         }

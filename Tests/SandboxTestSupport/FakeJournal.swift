@@ -36,20 +36,7 @@ package final class FakeJournal: Sendable {
     package init(path: String, takesAhead: Bool = false) throws {
         self.path = path
         isTakingAhead = takesAhead
-        socket = try system("create a socket") {
-            Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-        let socket = socket
-        try system("bind", path) {
-            withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-        }
+        socket = try UnixSocket.bound(SOCK_DGRAM, at: path)
         // Everybody may write to it, as to journald's.
         chmod(path, 0o666)
         guard takesAhead else { return }

@@ -53,17 +53,9 @@ import Testing
     @Test func aServiceThatSaysNothingIsNotWaitedFor() async throws {
         let directory = TemporaryDirectory()
         let path = "\(directory.path)/s"
-        let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let listener = try UnixSocket.bound(SOCK_STREAM, at: path)
         defer { close(listener) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        try #require(bound == 0 && listen(listener, 4) == 0)
+        try #require(listen(listener, 4) == 0)
         let start = ContinuousClock.now
         guard case .silent(200) = await ServiceQuestion.ask(path, milliseconds: 200) else {
             Issue.record("it answered")
