@@ -78,8 +78,8 @@ package struct ConnectFailure: Error, Sendable {
     package var serviceError: ServiceError {
         let cause =
             switch reason.value {
-            case EACCES, EPERM: "; you are not in the group that may use this sandboxd"
-            case ECONNREFUSED, ENOENT: "; no sandboxd runs there"
+            case EACCES, EPERM: "; you are not in the group that may use this sandboxd (sandboxctl doctor says more)"
+            case ECONNREFUSED, ENOENT: "; no sandboxd runs there (exec --standalone needs none)"
             default: ""
             }
         return ServiceError(

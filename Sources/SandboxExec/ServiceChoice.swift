@@ -24,7 +24,11 @@ package struct ServiceChoice: Sendable {
         self.policy = policy
     }
 
-    /// A running service if there is one, else a private one. A service that is there and refuses us is an error. Blocks.
+    /// Somebody has said which service is meant: its policies are not those of a private one.
+    private var isNamed: Bool { socket != nil || getenv("SANDBOXD_SOCKET") != nil }
+
+    /// A running service if there is one, else, where none was named, a private one. A service that is there and refuses us is
+    /// an error. Blocks.
     package func open() throws(ServiceError) -> Opened {
         if standalone { return try startPrivate() }
         switch connectSocket(path: socket ?? SandboxClient.standardSocket) {
@@ -34,7 +38,7 @@ package struct ServiceChoice: Sendable {
             close(descriptor)
             let text = "the policies of a running service are its operator's: \(policyFile) needs --standalone"
             throw ServiceError(.invalidRequest, text)
-        case .failure(let failure) where failure.isAbsence && socket == nil: return try startPrivate()
+        case .failure(let failure) where failure.isAbsence && !isNamed: return try startPrivate()
         case .failure(let failure): throw failure.serviceError
         }
     }

@@ -36,7 +36,7 @@ final class IdentitySlots {
         if mkdir(lockDirectory, 0o700) != 0 && errno != EEXIST {
             throw LaunchFailure(.slots, errno: errno, "create directory \(lockDirectory)")
         }
-        let leftovers = Leftovers(directory: lockDirectory, proc: proc)
+        let leftovers = Leftovers(directory: lockDirectory, proc: proc, isService: isService)
         if isService { leftovers.clearAll() }
         // Block 0 holds the daemon's own fallback identity.
         for block in 1..<SandboxIdentities.blockCount {

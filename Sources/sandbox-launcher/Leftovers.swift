@@ -10,6 +10,8 @@ import LinuxSystem
 struct Leftovers {
     let directory: String
     let proc: Directory
+    /// Who waits for one command does not hear of another's launcher.
+    let isService: Bool
 
     /// What dies takes milliseconds, seconds where a disk is slow.
     private static let patience: UInt64 = 5_000_000_000
@@ -67,9 +69,11 @@ struct Leftovers {
             }
             let elapsed = monotonicNanoseconds() - since
             if isGone {
-                say(
-                    "cleared away what a launcher that was killed has left in block \(block): processes \(seen.count), "
-                        + "groups \(removed + groups.count), after \(elapsed / 1_000_000) ms")
+                if isService {
+                    say(
+                        "cleared away what a launcher that was killed has left in block \(block): processes \(seen.count), "
+                            + "groups \(removed + groups.count), after \(elapsed / 1_000_000) ms")
+                }
                 return (try? lock.write("")) != nil
             }
             guard elapsed < Self.patience else {

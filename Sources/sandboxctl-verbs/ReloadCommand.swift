@@ -16,12 +16,15 @@ struct ReloadCommand: AsyncParsableCommand {
     @Flag(help: "Print a JSON object.") var json = false
     @OptionGroup var service: SocketOption
 
+    private struct Failure: Encodable { var error: ServiceError }
+
     func run() async throws {
         let client = try await Service.running(socket: service.socket)
         let report: ReloadReport
         do {
             report = try await client.reload()
         } catch let error as ServiceError where error.code == .invalidPolicies {
+            if json { Descriptor.output.write(try JSONLine.bytes(Failure(error: error))) }
             for line in error.message.split(separator: "\n") { Diagnostics.write(String(line)) }
             Diagnostics.write("the policies before stay in force")
             throw ExitCode(1)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import LaunchPlan
 import SandboxClient
 import SandboxExec
 import SandboxModel
@@ -8,6 +9,7 @@ import SandboxModel
 struct Sandboxctl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandboxctl", abstract: "Run commands in sandboxes, and see and judge what policies say.",
+        version: "sandboxctl \(ProductVersion.text)",
         subcommands: [
             ExecCommand.self, ListCommand.self, KillCommand.self, StatsCommand.self, TopCommand.self,
             PolicyCommand.self, VerifyCommand.self, ReloadCommand.self, DoctorCommand.self, VersionCommand.self,

@@ -6,6 +6,7 @@ struct RunLimitOptions: ParsableArguments {
     /// The launcher keeps 4096 sandboxes, policies' probes among them.
     private static let most = 4000
     private static let usual = EngineLimits()
+    private static let roomBeside = 64
 
     @Option(help: "Runs alive at once (default: \(usual.runs)).")
     var maxRuns: Int?
@@ -26,6 +27,9 @@ struct RunLimitOptions: ParsableArguments {
             limits.runsPerConnection = try Self.checked(
                 maxRunsPerConnection, "--max-runs-per-connection", limits.runsPerConnection,
                 within: limits.runsPerUser)
+            // Each `sandboxctl exec` is a connection of its own; beside them there is room for asking and for ending.
+            limits.connectionsPerUser = max(limits.connectionsPerUser, limits.runsPerUser + Self.roomBeside)
+            limits.connections = min(Self.most, max(limits.connections, limits.runs + 4 * Self.roomBeside))
             return limits
         }
     }

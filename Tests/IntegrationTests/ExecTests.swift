@@ -265,8 +265,18 @@ struct ExecTests {
     @Test func `without a service the default is a private daemon`() throws {
         let ran = try Ran(
             [BuiltProducts.path("sandboxctl"), "exec", "--", "echo", "hello"],
-            environment: ["PATH=/usr/bin", "SANDBOXD_SOCKET=/nonexistent/sandboxd.sock"])
+            environment: ["PATH=/usr/bin"])
         #expect(ran.status == 0 && ran.output == "hello\n")
+    }
+
+    /// Other policies hold in a private daemon than in the one that was meant.
+    @Test func `a service that was named and is not there is an error`() throws {
+        let ran = try Ran(
+            [BuiltProducts.path("sandboxctl"), "exec", "--", "echo", "hello"],
+            environment: ["PATH=/usr/bin", "SANDBOXD_SOCKET=/nonexistent/sandboxd.sock"])
+        #expect(ran.status == 125 && ran.output.isEmpty)
+        #expect(
+            ran.errors.contains("/nonexistent/sandboxd.sock") && ran.errors.contains("--standalone"), "\(ran.errors)")
     }
 
     @Test func `a policy file of one's own`() throws {

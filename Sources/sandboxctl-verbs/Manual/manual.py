@@ -163,7 +163,7 @@ def synopsis(words, command):
     text = f"\\fB{escape(' '.join(words))}\\fR"
     if any(argument["kind"] != "positional" for argument in shown(command)):
         text += " [\\fIoptions\\fR]"
-    if command.get("subcommands"):
+    if [verb for verb in command.get("subcommands", []) if verb["commandName"] != "help"]:
         text += " \\fIverb\\fR"
     for argument in shown(command):
         if argument["kind"] != "positional":
