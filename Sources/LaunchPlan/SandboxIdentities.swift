@@ -7,6 +7,8 @@ package enum SandboxIdentities {
     package static let base: UInt32 = 0x7000_0000
     package static let blockSize: UInt32 = 65_536
     package static let blockCount: UInt32 = 1024
+    /// Of block 0: no process has it but one that tries for a moment what a user may.
+    package static let nobodyElse = base + 1
 
     package static func uids(ofBlock block: UInt32) -> Range<UInt32> {
         base + block * blockSize..<base + (block + 1) * blockSize

@@ -7,13 +7,16 @@ package final class AbandonedGroups {
     private let directory: Directory
     private let name: String
 
-    /// `nil` when it is not there, or not provably such a directory: one of cgroups, of root's, with this name, that no launcher
-    /// holds. This object holds it.
-    package init?(path: String, name: String) {
+    /// A launcher that lives holds it.
+    package struct Held: Error {}
+
+    /// `nil` when it is not there, or not provably such a directory: one of cgroups, of root's, with this name. This object holds
+    /// it.
+    package init?(path: String, name: String) throws(Held) {
         guard path.hasSuffix("/\(name)"), let parent = try? Directory(String(path.dropLast(name.utf8.count + 1))),
-            let directory = try? parent.subdirectory(name), Self.isOfGroups(directory),
-            flock(directory.number, LOCK_EX | LOCK_NB) == 0
+            let directory = try? parent.subdirectory(name), Self.isOfGroups(directory)
         else { return nil }
+        guard flock(directory.number, LOCK_EX | LOCK_NB) == 0 else { throw Held() }
         (self.parent, self.directory, self.name) = (parent, directory, name)
     }
 

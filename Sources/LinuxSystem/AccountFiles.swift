@@ -82,6 +82,22 @@ package enum TrustedFile {
         return names.sorted()
     }
 
+    /// Whoever may rename in a directory above a file chooses what is there: all of them must be root's. EPERM names the first
+    /// that is not. Links are not followed. - Parameter path: absolute.
+    package static func checkDirectories(above path: String) throws(SystemError) {
+        var above = ""
+        for name in [""] + path.split(separator: "/").dropLast().map(String.init) {
+            above = above == "/" ? "/\(name)" : "\(above)/\(name)"
+            let flags = O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW
+            let place = above
+            let directory = OwnedDescriptor(owning: try system("open", place) { open(place, flags) })
+            let number = directory.number
+            var status = stat()
+            try system("look at", place) { fstat(number, &status) }
+            try check(status, place)
+        }
+    }
+
     private static func check(_ status: stat, _ path: String) throws(SystemError) {
         guard status.st_uid == 0, status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
             throw SystemError("trust (it must be root's, and writable by nobody else)", path, errno: EPERM)

@@ -74,7 +74,7 @@ package enum SandboxProcesses {
             if line.hasPrefix("Uid:") {
                 isOurs = line.split(separator: "\t").dropFirst().contains { UInt32($0).map(uids.contains) ?? false }
             }
-            if line.hasPrefix("NSpid:") { isBelow = line.split(separator: "\t").count > 2 }
+            if line.hasPrefix("NSpid:") { isBelow = line.split(separator: "\t").count == 3 }
         }
         return isOurs && isBelow
     }

@@ -24,7 +24,7 @@ package enum ServiceLock {
         do throws(SystemError) {
             try make(directory)
             guard let lock = try FileLock(at: path) else {
-                let text = String(decoding: (try? wholeFileBytes(path)) ?? [], as: UTF8.self)
+                let text = FileLock.start(of: path, bytes: 32)
                 throw SystemError(text, errno: EWOULDBLOCK)
             }
             guard try lock.owner() == geteuid() else {

@@ -26,9 +26,10 @@ extension Engine {
             metadata["reason"] = "not_started"
             metadata["stage"] = "\(failure.stage.name)"
             metadata["errno"] = "\(errnoName(failure.errno))"
+            return noteRefusal(of: peer.uid) { [metadata] in metadata }
         case .refused(let error):
             metadata["reason"] = "\(error.code.rawValue)"
-            return log.note(.runRefused, metadata)
+            return noteRefusal(of: peer.uid) { [metadata] in metadata }
         }
         log.note(.runEnded, metadata)
     }

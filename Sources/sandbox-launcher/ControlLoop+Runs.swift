@@ -227,9 +227,10 @@ struct RunStart {
         do throws(SystemError) {
             return try handOver(to: prepared, workspace, isWarm: false)
         } catch {
+            let reason = InitFailure.told(after: error.errno, over: prepared.socket.number)
             prepared.process.killAndReap()
             _ = prepared.group.remove()
-            throw LaunchFailure(.handOver, error)
+            throw reason ?? LaunchFailure(.handOver, error)
         }
     }
 

@@ -50,8 +50,14 @@ struct Leftovers {
         guard let text = try? lock.read() else { return false }
         if text.isEmpty { return true }
         let since = monotonicNanoseconds()
-        let groups = (BlockRecord(text)?.groups ?? []).compactMap {
-            AbandonedGroups(path: $0, name: Self.groupName(block))
+        var groups: [AbandonedGroups] = []
+        for path in BlockRecord(text)?.groups ?? [] {
+            do throws(AbandonedGroups.Held) {
+                if let found = try AbandonedGroups(path: path, name: Self.groupName(block)) { groups.append(found) }
+            } catch {
+                // One that sees another /run has the block: whoever has its identities is its.
+                return false
+            }
         }
         let users = SandboxIdentities.uids(ofBlock: block)
         var seen: Set<Int32> = []

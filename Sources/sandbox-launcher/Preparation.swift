@@ -84,8 +84,10 @@ struct Preparation {
                 try MessageSocket.send(policy.message, over: socket)
             }
         } catch {
+            let reason =
+                error.stage == .handOver ? InitFailure.told(after: error.errno, over: initSockets.first.number) : nil
             bury(process)
-            throw error
+            throw reason ?? error
         }
         return PreparedSandbox(
             slot: slot, group: group, process: process, socket: initSockets.closingSecond(),

@@ -17,11 +17,19 @@ enum PolicyFiles {
     }
 
     /// The files as they are now.
-    static func read(directory: String?, files: [String]) throws(StartUpError) -> [PolicyInput] {
+    ///
+    /// - Parameter again: nobody of root's looks at whose the single files are: they must be root's as well, like the directories
+    ///   that they are in.
+    static func read(
+        directory: String?, files: [String], again: Bool = false
+    ) throws(StartUpError) -> [PolicyInput] {
         var inputs: [PolicyInput] = []
         do throws(SystemError) {
             for path in try paths(in: directory) { inputs.append(try input(path, ownedByRoot: true)) }
-            for path in files { inputs.append(try input(path, ownedByRoot: false)) }
+            for path in files {
+                if again { try TrustedFile.checkDirectories(above: path) }
+                inputs.append(try input(path, ownedByRoot: again))
+            }
         } catch {
             throw StartUpError(.configuration, "\(error)")
         }
@@ -29,11 +37,11 @@ enum PolicyFiles {
     }
 
     /// The same policies of what another process has read.
-    static func resolve(_ texts: PolicyTexts) throws -> PolicySet {
+    static func resolve(_ texts: PolicyTexts, only: String?) throws -> PolicySet {
         try resolve(
             texts.files.map {
                 PolicyInput(name: PolicyInput.name(ofFile: $0.path), path: $0.path, contents: $0.contents)
-            }, only: nil)
+            }, only: only)
     }
 
     static func resolve(_ inputs: [PolicyInput], only: String?) throws -> PolicySet {

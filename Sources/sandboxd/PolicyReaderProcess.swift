@@ -27,8 +27,13 @@ struct PolicyReaderProcess {
     }
 
     private func read() throws {
-        let inputs = try PolicyFiles.read(directory: options.policyDirectory, files: options.policyFiles)
-        let policies = try PolicyFiles.resolve(inputs, only: nil)
+        let inputs = try PolicyFiles.read(
+            directory: options.policyDirectory, files: options.policyFiles, again: true)
+        let policies = try PolicyFiles.resolve(inputs, only: options.onlyPolicy)
+        if let only = options.onlyPolicy, policies.names != [only] {
+            // At a start every policy would be served then.
+            throw StartUpError(.configuration, "there is no policy '\(only)' any more, the only one to be served")
+        }
         for name in policies.names {
             guard let policy = policies[name] else { continue }
             try send(.policy(policy.compiled()))

@@ -67,7 +67,7 @@ enum Serving {
                     groupAbsence: groupAbsence, ahead: source.isConnected, loop: loop, log: log), eventLoop: loop)
         }.wait()
         announce(try loop.flatSubmit { parts.value.answers.result }.wait())
-        try loop.flatSubmit { serve(source, parts.value) }.wait()
+        try loop.flatSubmit { serve(source, parts.value, options) }.wait()
         try loop.submit { parts.value.state.ready(parts.value.engine, status: parts.value.status) }.wait()
         while true {
             var number: Int32 = 0
@@ -143,13 +143,13 @@ enum Serving {
         }
     }
 
-    private static func serve(_ source: Source, _ parts: Parts) -> EventLoopFuture<Void> {
+    private static func serve(_ source: Source, _ parts: Parts, _ options: StartUpOptions) -> EventLoopFuture<Void> {
         parts.engine.onStartUpAnswer = nil
         parts.engine.onLauncherGone = { [unowned server = parts.server] in
             let reason = ServiceError(.launcherGone, "the launcher has ended", category: .temporary)
             server.stop(within: closingTime, because: reason) { finish(launcherGoneStatus) }
         }
-        if !source.isConnected { allowReload(parts) }
+        if !source.isConnected { allowReload(parts, options) }
         switch source {
         case .listening(let descriptor), .activated(let descriptor):
             // In the background: a request waits for the probe of its own policy alone.
@@ -164,9 +164,9 @@ enum Serving {
         }
     }
 
-    private static func allowReload(_ parts: Parts) {
+    private static func allowReload(_ parts: Parts, _ options: StartUpOptions) {
         let (engine, server) = (parts.engine, parts.server)
-        engine.readPolicies = { try PolicyFiles.resolve($0) }
+        engine.readPolicies = { [only = options.onlyPolicy] in try PolicyFiles.resolve($0, only: only) }
         engine.onReload = { [state = parts.state, unowned engine] isUnderWay in
             if isUnderWay {
                 state.reloading()

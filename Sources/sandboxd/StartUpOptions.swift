@@ -30,6 +30,7 @@ struct StartUpOptions {
         var arguments: [String] = []
         if let policyDirectory { arguments += ["--policy-directory", try Self.absolute(policyDirectory)] }
         for file in policyFiles { arguments += ["--policy-file", try Self.absolute(file)] }
+        if let onlyPolicy { arguments += ["--only-policy", onlyPolicy] }
         return arguments
     }
 

@@ -105,15 +105,20 @@ struct JournalTests {
         #expect(odd.count == evil.count && odd.first == "odd\\u{a}MESSAGE=forged")
     }
 
-    @Test func `who is refused too often is counted`() async throws {
+    /// Also whose runs do not come about.
+    @Test(
+        arguments: [("none", nil, "unknown_policy"), ("default", "/nonexistent", "not_started")]
+            as [(String, String?, String)])
+    func `who is refused too often is counted`(_ policy: String, _ workspace: String?, _ reason: String) async throws {
         let client = try await service.client()
         _ = try journal.all(pause: 1000)
-        for _ in 0..<300 { _ = try? await client.run("true", policy: "none") }
+        let request = RunRequest(argv: ["true"], policy: policy, workspace: workspace)
+        for _ in 0..<300 { _ = try? await client.run(request) }
         try await Task.sleep(for: .seconds(1))
-        _ = try? await client.run("true", policy: "none")
+        _ = try? await client.run(request)
         let records = try journal.all(pause: 500)
         func sum(_ field: String) -> Int { records.compactMap { $0[field].flatMap { Int($0) } }.reduce(0, +) }
-        let recorded = records.count { $0["SANDBOXD_REASON"] == "unknown_policy" }
+        let recorded = records.count { $0["SANDBOXD_REASON"] == reason }
         let (unrecorded, dropped) = (sum("SANDBOXD_UNRECORDED"), sum("SANDBOXD_COUNT"))
         // The socket of a host without systemd keeps few: what it does not take is counted too.
         #expect(recorded + unrecorded + dropped == 301, "\(recorded), \(unrecorded), \(dropped)")

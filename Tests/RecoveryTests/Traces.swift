@@ -104,7 +104,7 @@ struct Traces {
     /// Directories of earlier launchers that are nobody's now.
     func abandoned() -> [String] {
         earlierHomes.filter { home in
-            AbandonedGroups(path: home, name: String(home.split(separator: "/").last ?? "")) != nil
+            (try? AbandonedGroups(path: home, name: String(home.split(separator: "/").last ?? ""))) != nil
         }.sorted()
     }
 

@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import LaunchPlan
 import LinuxSystem
 import SandboxClient
 import SandboxModel
@@ -101,7 +102,8 @@ extension HostFacts {
     /// For root: of a user who is nobody else.
     private static func namespaceTrial(of caller: Caller) -> NamespaceTrial? {
         var stage = SANDBOX_TRIAL_FORK
-        let error = sandbox_try_user_namespace(caller.uid == 0 ? 65_534 : caller.uid, patience, &stage)
+        let error = sandbox_try_user_namespace(
+            caller.uid == 0 ? SandboxIdentities.nobodyElse : caller.uid, patience, &stage)
         let name: String? =
             switch stage {
             case SANDBOX_TRIAL_COMPLETE: "all"

@@ -1,5 +1,5 @@
 # ps, /proc, kill, pgrep, nice, ulimit, limits per process; numbers that must differ are not printed.
-sleep 61 & sleeper=$!
+sleep 61 & sleeper=$!; while read -r name </proc/$sleeper/comm && [ "$name" != sleep ]; do :; done
 ps -o comm=,stat=,nice= -p $sleeper; ps -o args= -p $sleeper; pgrep -x sleep -P $$ | wc -l; ps -o ppid= -p $sleeper | grep -qw $$ && echo child
 grep -E '^(Name|State|PPid|Threads):' /proc/$sleeper/status | sed "s/$$/PARENT/"; tr '\0' ' ' </proc/$sleeper/cmdline; echo; readlink /proc/$sleeper/cwd /proc/$sleeper/exe
 ls /proc/self/fd | wc -l; ls /proc/self/task | wc -l; head -1 /proc/self/maps | grep -c cat
