@@ -6,7 +6,7 @@ import Testing
 
 /// Trees that do not want to end: with the answer, all of them have, or have their SIGKILL. Every one of these would end by
 /// itself after a while, and none would do harm without a sandbox.
-@Suite(.needs(.root), .needs(.cgroup), .serialized, .timeLimit(.minutes(3)))
+@Suite(.needs(.root), .needs(.cgroup), .serialized, .timeLimit(.minutes(10)))
 struct EndingTests {
     private let policies = TemporaryDirectory()
     private let service: ServiceFixture
