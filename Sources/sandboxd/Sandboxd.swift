@@ -17,7 +17,11 @@ struct Sandboxd: ParsableCommand {
     @Option(help: "A directory of policy files (default: \(PolicyFiles.defaultDirectory), if it exists).")
     var policyDirectory: String?
 
-    @Option(help: "A further policy file; may be repeated. Read again by a reload only if it and all directories above it are root's.")
+    @Option(
+        help: """
+            A further policy file; may be repeated. Read again by a reload only if it and all directories above it are \
+            root's.
+            """)
     var policyFile: [String] = []
 
     @Option(help: "Read and serve this policy alone, if there is one of that name: each takes time at the start.")
