@@ -23,23 +23,23 @@ FUZZ_MAX_LEN ?= 300
 FUZZ_TARGETS := wire policy plan shell
 FUZZ := .build/fuzz/release/Fuzzing
 
-# What the virtual machine runs: whatever depends on kernel and cgroups. Left out is what needs much time or a Swift
-# toolchain inside, what is about words and policies alone, and two tests of VerifyTests: their policy `small` has a twentieth
-# of a core, with which a probe on an emulated processor does not end in its five seconds; and 10,000 processes. The seconds are those of the tests,
-# without the boot.
-VM_FILTER ?= LauncherTests|IntegrationTests|EscapeTests
+# What the virtual machines of the tests run: what depends on kernel and cgroups, in two machines at a time. Left out is what needs
+# much time or a Swift toolchain inside, what is about words and policies alone, and two tests of VerifyTests: their policy
+# `small` has a twentieth of a core, with which a probe on an emulated processor does not end in its five seconds; and 10,000
+# processes. The seconds are those of one machine's tests, without the boot.
 VM_SLOW := 10,000 zombies|every policy.s confinement|verify prints a table|a preparer that was behind
 VM_SKIP ?= RaceTests|HostileMessage|BenchTests|DocumentedClients|UserPackage|BadInput|BuiltInPolicy|PolicyVerb|ServicePolicy|$(VM_SLOW)
 VM_SECONDS ?= 3000
 export VM_FILTER VM_SKIP VM_SECONDS
-vm-root vm-suites vm-service: MORE_PACKAGES := debian-archive-keyring debootstrap e2fsprogs qemu-system-x86
+VM_TARGETS := vm-root vm-packages vm-service vm-suites vm-tests vm-escape vm-integration
+$(VM_TARGETS): MORE_PACKAGES := debian-archive-keyring debootstrap e2fsprogs qemu-system-x86
 
-.PHONY: install manual deb vm-test vm-service vm-suites vm-package vm-root fuzz fuzz-corpora run test test-release build packages bench bench-smoke format lint clean help
+.PHONY: install manual deb vm-test vm-package $(VM_TARGETS) fuzz fuzz-corpora run test test-release build packages bench bench-smoke format lint clean help
 
 help:
 	@echo "make run     build the release programs and run the demonstration (needs root: uses sudo if you are not)"
 	@echo "make test    build and run the whole test suite; tests that need root are skipped without it"
-	@echo "make vm-test test on Debian 12 in a virtual machine (needs root): vm-service its package and service, vm-suites"
+	@echo "make vm-test test on Debian 12 in virtual machines (needs root): vm-service its package and service, vm-suites"
 	@echo "             the tests on cgroup v2 and Linux 6.1 (VM_FILTER='ExecTests' chooses)"
 	@echo "make build   build the release programs into $(PRODUCTS)"
 	@echo "make install install below DESTDIR and PREFIX ($(PREFIX)): programs, units, completions; nothing is started"
@@ -67,20 +67,36 @@ test-release: build
 	    --filter 'IntegrationTests|LauncherTests' --skip UserPackage
 
 # On Debian 12 with its kernel and systemd, in qemu: Tests/VirtualMachine. The package and its service, and the tests of the
-# host against the package's programs (VM_PROGRAMS=debug: against those of the tests' own build).
-vm-test: vm-service vm-suites
+# host against the package's programs (VM_PROGRAMS=debug: against those of the tests' own build). Three machines at once; each
+# one's output comes when it is done, and is in .build/vm before.
+vm-test:
+	@$(MAKE) -j3 --output-sync=target --no-print-directory vm-service vm-escape vm-integration
 
 # VM_STAGES, of Tests/VirtualMachine/guest/stages, chooses.
 vm-service: vm-root vm-package
 	@$(SUDO) Tests/VirtualMachine/service.sh .build/deb/sandboxd_*.deb $(VM_STAGES)
 
-VM_PROGRAMS ?= package
-vm-suites: vm-root $(if $(filter package,$(VM_PROGRAMS)),vm-package)
-	$(SWIFT) build --build-tests
-	@libraries=$$($(SWIFT) -print-target-info | jq -er '.paths.runtimeLibraryPaths[]') && \
-	    $(SUDO) env "VM_FILTER=$$VM_FILTER" "VM_SKIP=$$VM_SKIP" "VM_SECONDS=$$VM_SECONDS" "VM_ACCEL=$$VM_ACCEL" \
-	    "VM_CPUS=$$VM_CPUS" "VM_MEMORY=$$VM_MEMORY" Tests/VirtualMachine/test.sh $(VM_PROGRAMS) $$libraries
+# VM_FILTER chooses, for one machine.
+ifdef VM_FILTER
+vm-suites: vm-tests
+	@$(call vm-machine,chosen,$$VM_FILTER)
+else
+vm-suites:
+	@$(MAKE) -j2 --output-sync=target --no-print-directory vm-escape vm-integration
+endif
+vm-escape: vm-tests
+	@$(call vm-machine,escape,EscapeTests)
+vm-integration: vm-tests
+	@$(call vm-machine,integration,LauncherTests|IntegrationTests)
+vm-machine = libraries=$$($(SWIFT) -print-target-info | jq -er '.paths.runtimeLibraryPaths[]') && \
+	$(SUDO) env "VM_FILTER=$(2)" "VM_SKIP=$$VM_SKIP" "VM_SECONDS=$$VM_SECONDS" "VM_ACCEL=$$VM_ACCEL" \
+	"VM_CPUS=$$VM_CPUS" "VM_MEMORY=$$VM_MEMORY" Tests/VirtualMachine/test.sh $(1) $(VM_PROGRAMS) $$libraries
 
+VM_PROGRAMS ?= package
+vm-tests: vm-root $(if $(filter package,$(VM_PROGRAMS)),vm-package)
+	$(SWIFT) build --build-tests
+
+vm-packages: packages
 # Not to be given away: to compress it well takes a minute.
 vm-package:
 	$(MAKE) deb DEB_COMPRESSION=-Zzstd
