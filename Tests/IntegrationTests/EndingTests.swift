@@ -20,7 +20,7 @@ struct EndingTests {
     struct Tree: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var argv: [String]
-        var limits = Limits(wallMilliseconds: 700)
+        var limits = Limits(wallMilliseconds: 700 * Slowness.factor)
         /// Processes that are there before the end, at least.
         var least = 2
 
@@ -36,7 +36,7 @@ struct EndingTests {
             Tree(testDescription: "all stopped", argv: shell("sleep 60 & kill -STOP $! $$; sleep 60")),
             Tree(
                 testDescription: "a fork bomb", argv: ["python3", "-ISc", forkBomb],
-                limits: Limits(processes: 64, wallMilliseconds: 1500), least: 10),
+                limits: Limits(processes: 64, wallMilliseconds: 1500 * Slowness.factor), least: 10),
         ]
 
         private static func shell(_ script: String) -> [String] { ["sh", "-c", "echo up; \(script)"] }
@@ -102,7 +102,7 @@ struct EndingTests {
             try await service.client(),
             RunRequest(
                 argv: ["python3", "-ISc", Self.writers, reason == .exited ? "0.5" : "60"], workspace: directory.path,
-                limits: reason == .wallTimeout ? Limits(wallMilliseconds: 700) : Limits()))
+                limits: reason == .wallTimeout ? Limits(wallMilliseconds: 700 * Slowness.factor) : Limits()))
         if reason == .cancelled { run.cancel() }
         #expect(try await result(of: run).outcome.reason == reason)
         let before = try directory.read("log").utf8.count

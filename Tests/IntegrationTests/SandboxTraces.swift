@@ -1,6 +1,8 @@
+import Glibc
 import LaunchPlan
 import LinuxSystem
 import SandboxClient
+import SandboxTestSupport
 
 /// What the sandboxes of one service are on the host: processes with its launcher's identities, and its cgroups.
 struct SandboxTraces {
@@ -45,14 +47,24 @@ struct SandboxTraces {
     func processes(ofInit: Bool = false) throws -> [Int32] {
         try Directory("/proc").entries().compactMap { entry in
             guard let pid = Int32(entry), let status = try? wholeFile("/proc/\(pid)/status") else { return nil }
-            func fields(_ name: String) -> [Substring] {
-                let line = status.split(separator: "\n").first { $0.hasPrefix(name) }
-                return line.map { Array($0.split(separator: "\t").dropFirst()) } ?? []
+            return status.withCString { status in
+                guard Self.fields("NSpid", of: status).count > 1,
+                    Self.fields("Uid", of: status).contains(where: { UInt32($0).map(uids.contains) ?? false })
+                else { return nil }
+                let name = "Name:\tsandbox-init\n"
+                return (strncmp(status, name, name.utf8.count) == 0) == ofInit ? pid : nil
             }
-            let isOurs = fields("Uid:").contains { UInt32($0).map(uids.contains) ?? false }
-            let isInit = fields("Name:").first == "sandbox-init"
-            return isOurs && fields("NSpid:").count > 1 && isInit == ofInit ? pid : nil
         }
+    }
+
+    /// What a line of /proc/PID/status says. libc looks for it: this goes through all processes of the host, again and again,
+    /// in a program that is not optimized.
+    private static func fields(_ name: String, of status: UnsafePointer<CChar>) -> [Substring] {
+        let start = "\n\(name):\t"
+        guard let found = strstr(status, start) else { return [] }
+        let from = found + start.utf8.count
+        return String(decoding: UnsafeRawBufferPointer(start: from, count: strcspn(from, "\n")), as: UTF8.self)
+            .split(separator: "\t")
     }
 
     /// Groups of single sandboxes, in all hierarchies.
@@ -64,11 +76,12 @@ struct SandboxTraces {
     }
 }
 
-/// Waits until something is so, ten seconds at most. Returns whether it came to be.
+/// Waits until something is so, ten seconds at most where `Slowness` says nothing else. Returns whether it came to be.
 func eventually(_ condition: () throws -> Bool) async throws -> Bool {
-    for _ in 0..<1000 {
+    let until = ContinuousClock.now + .seconds(10 * Int(Slowness.factor))
+    repeat {
         if try condition() { return true }
         try await Task.sleep(for: .milliseconds(10))
-    }
-    return false
+    } while ContinuousClock.now < until
+    return try condition()
 }
