@@ -39,6 +39,8 @@ struct GraceTests {
 
     /// Longer than any machine is slow: who needs it all has missed its end.
     private static let long: UInt64 = 60_000
+    /// When a shell has begun and set its handler, also on a host that does not do much at once.
+    private static let soon: UInt64 = 700 * Slowness.factor
 
     /// Says "up", and on SIGTERM runs `handler`.
     private static func shell(_ handler: String) -> [String] {
@@ -68,10 +70,10 @@ struct GraceTests {
 
     @Test func `what a handler writes arrives, and its exit does not change the reason`() async throws {
         let output = try await run(
-            Self.shell("echo tidying; exit 3"), Limits(wallMilliseconds: 700, graceMilliseconds: Self.long))
+            Self.shell("echo tidying; exit 3"), Limits(wallMilliseconds: Self.soon, graceMilliseconds: Self.long))
         #expect(output.outputText == "up\ntidying\n")
-        #expect(output.result.outcome.reason == .wallTimeout && output.result.outcome.limit == 700)
-        #expect(output.result.outcome.observed ?? 0 >= 700)
+        #expect(output.result.outcome.reason == .wallTimeout && output.result.outcome.limit == Self.soon)
+        #expect(output.result.outcome.observed ?? 0 >= Self.soon)
         #expect(output.result.usage.wallMilliseconds ?? .max < Self.long)
         // Nor does its death by the signal.
         let died = try await run(["sleep", "100"], Limits(wallMilliseconds: 300, graceMilliseconds: Self.long))
@@ -86,7 +88,7 @@ struct GraceTests {
 
     @Test func `without a grace there is no signal`() async throws {
         let output = try await run(
-            Self.shell("echo tidying; exit 3"), Limits(wallMilliseconds: 700, graceMilliseconds: 0))
+            Self.shell("echo tidying; exit 3"), Limits(wallMilliseconds: Self.soon, graceMilliseconds: 0))
         #expect(output.outputText == "up\n" && output.result.outcome.reason == .wallTimeout)
     }
 
@@ -110,7 +112,7 @@ struct GraceTests {
             while True: time.sleep(1)
             """
         let output = try await run(
-            ["python3", "-ISc", script], Limits(wallMilliseconds: 2500, graceMilliseconds: Self.long))
+            ["python3", "-ISc", script], Limits(wallMilliseconds: 3 * Self.soon, graceMilliseconds: Self.long))
         #expect(output.outputText.sorted() == "+++abc!".sorted() && output.outputText.hasSuffix("!"))
         #expect(output.result.outcome.reason == .wallTimeout)
         #expect(output.result.usage.wallMilliseconds ?? .max < Self.long)
@@ -145,7 +147,7 @@ struct GraceTests {
 
     @Test func `idle and CPU time have it too`() async throws {
         let idle = try await run(
-            Self.shell("echo tidying; exit 3"), Limits(idleMilliseconds: 700, graceMilliseconds: Self.long))
+            Self.shell("echo tidying; exit 3"), Limits(idleMilliseconds: Self.soon, graceMilliseconds: Self.long))
         #expect(idle.outputText == "up\ntidying\n" && idle.result.outcome.reason == .idleTimeout)
         let cpu = try await run(
             ["sh", "-c", "trap 'echo tidying; exit 3' TERM; while :; do :; done"],
@@ -205,13 +207,13 @@ struct GraceTests {
             client,
             RunRequest(
                 argv: Self.shell("echo told"), policy: "patient",
-                limits: Limits(wallMilliseconds: 800, graceMilliseconds: Self.long)))
+                limits: Limits(wallMilliseconds: Self.soon, graceMilliseconds: Self.long)))
         for try await event in run.events {
             if case .standardOutput = event { break }
         }
         run.cancel(now: true)
         let result = try await rest(of: run).result
-        #expect(result.outcome.reason == .wallTimeout && result.outcome.limit == 800, "\(result)")
+        #expect(result.outcome.reason == .wallTimeout && result.outcome.limit == Self.soon, "\(result)")
         #expect(result.usage.wallMilliseconds ?? .max < Self.long / 2, "\(result.usage)")
     }
 
