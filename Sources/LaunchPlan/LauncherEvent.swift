@@ -22,7 +22,7 @@ package enum LauncherEvent: Sendable, Equatable {
     /// Requests of the generation before are taken until `LauncherCommand.adopted`, or for a second.
     case policiesReplaced(generation: UInt32)
     /// All stays as it was.
-    case reloadFailed(reason: String)
+    case reloadFailed(ReloadFailure, reason: String)
 
     package static let maximumBytes = 32 << 10
 
@@ -73,8 +73,9 @@ package enum LauncherEvent: Sendable, Equatable {
         case .policiesReplaced(let generation):
             writer.put(UInt8(13))
             writer.put(generation)
-        case .reloadFailed(let reason):
+        case .reloadFailed(let failure, let reason):
             writer.put(UInt8(14))
+            writer.put(failure.rawValue)
             writer.put(raw: reason.cut(atMost: PolicyReaderMessage.maximumReasonBytes))
         }
         return writer.bytes
@@ -101,12 +102,25 @@ package enum LauncherEvent: Sendable, Equatable {
         case 12: self = .policyText(try reader.raw("text", maximum: PolicyReaderMessage.maximumTextBytes))
         case 13: self = .policiesReplaced(generation: try reader.integer())
         case 14:
+            guard let failure = ReloadFailure(rawValue: try reader.integer()) else { throw .badValue("failure") }
             self = .reloadFailed(
-                reason: try reader.string("reason", maximum: PolicyReaderMessage.maximumReasonBytes))
+                failure, reason: try reader.string("reason", maximum: PolicyReaderMessage.maximumReasonBytes))
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()
     }
+}
+
+/// Why policies were not read anew: only the first is for whoever has written them.
+package enum ReloadFailure: UInt8, Sendable {
+    /// A file is wrong, or a policy that the launcher cannot enforce.
+    case policies = 1
+    /// They are being read already.
+    case busy = 2
+    /// Who reads them could not be started, or has ended before it had said all.
+    case reader = 3
+    /// This launcher was never told how.
+    case unsupported = 4
 }
 
 /// A step that failed, with the kernel's reason.

@@ -37,8 +37,7 @@ extension Engine {
         }
         guard !isDraining else { throw ServiceError(.draining, "sandboxd is stopping", category: .temporary) }
         guard reloading == nil else {
-            throw ServiceError(
-                .overloaded, "policies are being read already", category: .temporary, retryAfterMilliseconds: 100)
+            throw ServiceError(ReloadFailure.busy, "policies are being read already")
         }
         reloading = Reloading(then: then)
         onReload(true)
@@ -52,11 +51,11 @@ extension Engine {
             guard (reloading?.text.count ?? 0) + bytes.count <= PolicyReaderMessage.maximumTextsBytes else { return }
             reloading?.text += bytes
         case .policiesReplaced(let generation): take(generation)
-        case .reloadFailed(let reason):
+        case .reloadFailed(let failure, let reason):
             for line in reason.split(separator: "\n") {
                 log.note(.policiesNotReloaded, ["reason": "\(String(line).shown)"], at: .error)
             }
-            endReload(.failure(ServiceError(.invalidPolicies, reason)))
+            endReload(.failure(ServiceError(failure, reason)))
         default: break
         }
     }

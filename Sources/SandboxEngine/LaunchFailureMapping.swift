@@ -65,6 +65,19 @@ extension ServiceError {
     }
 }
 
+extension ServiceError {
+    /// Why policies were not read anew. Those before stay in force, and only files that are wrong need another hand before it can
+    /// succeed.
+    init(_ failure: ReloadFailure, _ reason: String) {
+        switch failure {
+        case .policies: self.init(.invalidPolicies, reason)
+        case .busy: self.init(.overloaded, reason, category: .temporary, retryAfterMilliseconds: 100)
+        case .reader: self.init(.launchFailed, reason, category: .temporary, retryAfterMilliseconds: 1000)
+        case .unsupported: self.init(.invalidRequest, reason)
+        }
+    }
+}
+
 extension LaunchFailure {
     /// ": EACCES", or nothing where no system call failed.
     fileprivate var reason: String { errno == 0 ? "" : ": \(errnoName(errno))" }

@@ -15,13 +15,13 @@ extension ControlLoop {
     }
 
     mutating func startReload() {
+        guard sealed, let policyReader else {
+            return send(.reloadFailed(.unsupported, reason: "this daemon's policies cannot be read anew"))
+        }
+        guard reload == nil else {
+            return send(.reloadFailed(.busy, reason: "policies are being read already"))
+        }
         do throws(LaunchFailure) {
-            guard sealed, let policyReader else {
-                throw LaunchFailure(.refused, errno: ENOTSUP, "this daemon's policies cannot be read anew")
-            }
-            guard reload == nil else {
-                throw LaunchFailure(.refused, errno: EBUSY, "policies are being read already")
-            }
             let started = try at(.handOver) { () throws(SystemError) in
                 let started = try policyReader.start()
                 try readiness.add(started.socket.number, token: Kind.reader.token())
@@ -29,7 +29,7 @@ extension ControlLoop {
             }
             reload = started
         } catch {
-            send(.reloadFailed(reason: Self.words(error)))
+            send(.reloadFailed(.reader, reason: "failed to start who reads policies: \(Self.words(error))"))
         }
     }
 
@@ -58,7 +58,7 @@ extension ControlLoop {
         } catch {
             // A socket that is ready for nothing.
             if error.errno == EAGAIN { return }
-            failReload(Self.words(error))
+            failReload(.reader, Self.words(error))
         }
     }
 
@@ -68,7 +68,7 @@ extension ControlLoop {
         case .policy(let policy): answer(prepare(policy, for: reload), to: reload)
         case .text(let bytes): try reload.add(bytes)
         case .complete: reload.complete()
-        case .refused(let reason): failReload(reason)
+        case .refused(let reason): failReload(.policies, reason)
         }
     }
 
@@ -93,13 +93,13 @@ extension ControlLoop {
         do throws(SystemError) {
             try MessageSocket.send(event.encoded, over: reload.socket.number, wait: false)
         } catch {
-            failReload("the process that reads policies does not listen: \(errnoName(error.errno))")
+            failReload(.reader, "the process that reads policies does not listen: \(errnoName(error.errno))")
         }
     }
 
-    private mutating func failReload(_ reason: String) {
+    private mutating func failReload(_ failure: ReloadFailure, _ reason: String) {
         endReload()
-        send(.reloadFailed(reason: reason))
+        send(.reloadFailed(failure, reason: reason))
     }
 
     mutating func endReload() {
@@ -120,7 +120,7 @@ extension ControlLoop {
             return previous.map { $0.until - now }
         }
         guard now < reload.deadline else {
-            failReload("the process that reads policies does not end")
+            failReload(.reader, "the process that reads policies does not end")
             return nil
         }
         return reload.deadline - now

@@ -10,7 +10,7 @@ struct ReloadCommand: AsyncParsableCommand {
             For root. All files come into force at once, for new runs, or none does where anything is wrong in any of them; runs \
             that are alive keep their policies. Returns when every new policy has been verified. Exits with 0 when all are served; \
             1 when a file is wrong, and those before stay in force, or when a policy's confinement was found not to hold; 125 \
-            when sandboxd or sandboxctl failed.
+            when sandboxd or sandboxctl failed, or while policies are being read already.
             """)
 
     @Flag(help: "Print a JSON object.") var json = false
@@ -23,8 +23,9 @@ struct ReloadCommand: AsyncParsableCommand {
         let report: ReloadReport
         do {
             report = try await client.reload()
-        } catch let error as ServiceError where error.code == .invalidPolicies {
+        } catch let error as ServiceError {
             if json { Descriptor.output.write(try JSONLine.bytes(Failure(error: error))) }
+            guard error.code == .invalidPolicies else { throw error }
             for line in error.message.split(separator: "\n") { Diagnostics.write(String(line)) }
             Diagnostics.write("the policies before stay in force")
             throw ExitCode(1)

@@ -144,6 +144,30 @@ struct ReloadTests {
         #expect(try await processes(client, "mine") == "90\n")
     }
 
+    /// No policy is wrong, and whoever waits a moment gets what he wants.
+    @Test func `one while another is under way is temporary`() throws {
+        let service = try service()
+        let reload = "\(BuiltProducts.path("sandboxctl")) reload --json --socket \(service.socket)"
+        // Whichever of the two comes first waits for a launcher that is stopped.
+        let ran = try Ran([
+            "/bin/sh", "-c",
+            """
+            cd \(service.directory.path); kill -STOP \(try service.launcherPid())
+            for name in a b; do { \(reload) >$name.json 2>$name.errors; echo $? >$name; } & done
+            turn=0; while [ ! -s a ] && [ ! -s b ] && [ $turn -lt 200 ]; do sleep 0.05; turn=$((turn + 1)); done
+            if [ -s a ]; then early=a; else early=b; fi
+            cat $early $early.json $early.errors; kill -CONT \(try service.launcherPid()); wait; cat a b
+            """,
+        ])
+        let lines = ran.output.split(separator: "\n")
+        try #require(lines.count == 5, "\(ran)")
+        #expect(lines[0] == "125" && lines[2] == "sandboxctl: policies are being read already")
+        for part in [#""code":"overloaded""#, #""category":"temporary""#, #""retry_after_ms":100"#] {
+            #expect(lines[1].contains(part), "\(lines[1])")
+        }
+        #expect(lines[3...].sorted() == ["0", "125"])
+    }
+
     @Test func `only root may ask for it`() async throws {
         let service = try service()
         chmod(service.directory.path, 0o755)

@@ -82,11 +82,38 @@ struct ReloadHostilityTests {
     @Test func `a directory that is not root's is not read`() throws {
         chown(policies.path, 12345, 12345)
         let harness = try launcher()
-        guard case .reloadFailed(let reason) = try reload(harness) else {
+        guard case .reloadFailed(.policies, let reason) = try reload(harness) else {
             Issue.record("reloaded")
             return
         }
         #expect(reason.contains(policies.path))
+        #expect(try failure(harness, policy: "testing", generation: 0) == nil)
+    }
+}
+
+extension ReloadHostilityTests {
+    /// What is no fault of the files is told as such, and what is under way goes on.
+    @Test func `one while another is under way is told so`() throws {
+        let harness = try launcher()
+        for _ in 0..<2 { try harness.send(.reload) }
+        var answers: [LauncherEvent] = []
+        while answers.count < 2 {
+            let event = try harness.next()
+            if case .policyText = event { continue }
+            answers.append(event)
+        }
+        #expect(
+            answers == [
+                .reloadFailed(.busy, reason: "policies are being read already"), .policiesReplaced(generation: 1),
+            ])
+    }
+
+    @Test func `a reader that dies says nothing of the files`() throws {
+        let harness = try LauncherHarness.ready(reader: [], program: "/bin/false")
+        guard case .reloadFailed(.reader, _) = try reload(harness) else {
+            Issue.record("not told as the reader's failure")
+            return
+        }
         #expect(try failure(harness, policy: "testing", generation: 0) == nil)
     }
 }

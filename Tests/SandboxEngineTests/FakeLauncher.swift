@@ -20,6 +20,8 @@ final class FakeLauncher: Sendable {
         var pool: PoolReport? = PoolReport()
         var hasEnded = false
         var probes: [String: Probe] = [:]
+        /// What is said to a reload, if anything.
+        var reload: LauncherEvent?
     }
 
     /// What the probe of a policy does.
@@ -50,6 +52,8 @@ final class FakeLauncher: Sendable {
 
     /// What is told of the pool; `nil`: nothing.
     func set(pool: PoolReport?) { shared.withLock { $0.pool = pool } }
+
+    func set(reload: LauncherEvent?) { shared.withLock { $0.reload = reload } }
 
     /// Ten seconds of CPU time.
     private static var busy: TreeUsage {
@@ -99,7 +103,8 @@ final class FakeLauncher: Sendable {
                 let sample = shared.withLock { $0.silent.contains(run) ? nil : $0.sample }
                 if let sample { send(.sampled(run: run, usage: sample)) }
             case .pool: if let pool = shared.withLock({ $0.pool }) { send(.pool(pool)) }
-            case .reload, .adopted, .reader, .admit, .dismiss, .prepare, .signal, .policy, .trust, .audit, .seal:
+            case .reload: if let answer = shared.withLock({ $0.reload }) { send(answer) }
+            case .adopted, .reader, .admit, .dismiss, .prepare, .signal, .policy, .trust, .audit, .seal:
                 message.closeAll()
             }
         }
