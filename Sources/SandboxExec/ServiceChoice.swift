@@ -25,7 +25,7 @@ package struct ServiceChoice: Sendable {
     }
 
     /// Somebody has said which service is meant: its policies are not those of a private one.
-    private var isNamed: Bool { socket != nil || getenv("SANDBOXD_SOCKET") != nil }
+    package static func isNamed(socket: String?) -> Bool { socket != nil || getenv("SANDBOXD_SOCKET") != nil }
 
     /// A running service if there is one, else, where none was named, a private one. A service that is there and refuses us is
     /// an error. Blocks.
@@ -38,7 +38,7 @@ package struct ServiceChoice: Sendable {
             close(descriptor)
             let text = "the policies of a running service are its operator's: \(policyFile) needs --standalone"
             throw ServiceError(.invalidRequest, text)
-        case .failure(let failure) where failure.isAbsence && !isNamed: return try startPrivate()
+        case .failure(let failure) where failure.isAbsence && !Self.isNamed(socket: socket): return try startPrivate()
         case .failure(let failure): throw failure.serviceError
         }
     }

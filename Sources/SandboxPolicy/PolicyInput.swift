@@ -16,6 +16,9 @@ package enum PolicyOrigin: Sendable, Hashable, CustomStringConvertible {
 
 /// A policy file as it was found.
 package struct PolicyInput: Sendable {
+    /// Where a host has its own.
+    package static let standardDirectory = "/etc/sandboxd/policies"
+
     /// The policy's name: the file's base name without `.yaml`.
     package let name: String
     /// How the file is named in diagnostics; `nil`: by its base name.

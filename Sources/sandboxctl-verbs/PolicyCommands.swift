@@ -17,8 +17,8 @@ struct ListPolicies: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List policies.",
         discussion: """
-            Those of a running service that you may use; without one the built-in ones, and with --directory those of the \
-            files in it over the built-in ones.
+            Those of a running service that you may use; without one those that 'exec' would have, the files in \
+            /etc/sandboxd/policies over the built-in ones. With --directory the files in it over the built-in ones.
             """)
     @OptionGroup var place: PolicyPlace
     @Flag(help: "Print a JSON array.") var json = false
@@ -34,9 +34,12 @@ struct ListPolicies: AsyncParsableCommand {
     }
 
     private func list() async throws -> [PolicySummary] {
-        if let client = try await place.service() { return try await client.policies() }
-        let set = try place.localSet()
-        return set.names.compactMap { set[$0]?.summary }
+        switch try await place.find() {
+        case .service(let client): return try await client.policies()
+        case .local(let local):
+            let set = try local.all()
+            return set.names.compactMap { set[$0]?.summary }
+        }
     }
 }
 
@@ -46,7 +49,8 @@ struct ShowPolicy: AsyncParsableCommand {
         discussion: """
             As it was written, with its comments: a start for one of your own. With --effective, everything that holds with \
             what is inherited, each value with the file and line that it comes from; this is itself a policy file. A \
-            service's policies can only be shown in that form.
+            service's policies can only be shown in that form. Without a service, those in /etc/sandboxd/policies are \
+            shown before the built-in ones.
             """)
     @OptionGroup var place: PolicyPlace
     @Flag(help: "Print everything that holds, with what is inherited.") var effective = false
@@ -58,13 +62,20 @@ struct ShowPolicy: AsyncParsableCommand {
             Descriptor.output.write(PolicyRenderer.effective(try await place.load(source).policy))
         } else if source.isFile {
             Descriptor.output.write(try PolicyFiles.read(policy))
-        } else if let client = try await place.service() {
-            Diagnostics.write("note: the running service's policy, merged; --built-in shows one as it was written")
-            Descriptor.output.write(try await client.policy(policy).effective ?? "")
         } else {
-            let set = try place.localSet()
+            Descriptor.output.write(try await text(source))
+        }
+    }
+
+    private func text(_ source: PolicySource) async throws -> String {
+        switch try await place.find() {
+        case .service(let client):
+            Diagnostics.write("note: the running service's policy, merged; --built-in shows one as it was written")
+            return try await client.policy(policy).effective ?? ""
+        case .local(let local):
+            let set = try local.set(with: source)
             guard let text = set.text(of: policy) else { throw source.unknown(in: set) }
-            Descriptor.output.write(text)
+            return text
         }
     }
 }

@@ -8,7 +8,7 @@ struct ExplainPolicy: AsyncParsableCommand {
         commandName: "explain", abstract: "Say what a policy decides about something, and by which rule.",
         discussion: """
             Nothing is run. Exits with 0 when it is allowed, with 1 when it is not. Where a service runs, its policy is \
-            explained.
+            explained; else the one that 'exec' would take, of /etc/sandboxd/policies or built in.
             """)
     @OptionGroup var place: PolicyPlace
     @Option(help: "A policy's name, or a policy file.") var policy = "default"

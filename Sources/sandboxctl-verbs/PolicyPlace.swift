@@ -19,37 +19,51 @@ struct PolicyPlace: ParsableArguments {
         }
     }
 
-    /// The service to ask: one that was named must answer, the usual one may be absent, closed to us, or too old.
-    func service() async throws -> SandboxClient? {
-        if directory != nil || builtIn { return nil }
-        if let path = socket.socket { return try await Service.running(socket: path) }
-        switch try await SandboxClient.openSocket(SandboxClient.standardSocket) {
+    /// Where an answer comes from.
+    enum Found {
+        case service(SandboxClient)
+        case local(LocalPolicies)
+    }
+
+    /// As `exec` would choose: a service that was named must answer, the usual one may be absent. It may be closed to us or too
+    /// old as well; what would then be asked is said.
+    func find() async throws -> Found {
+        if directory != nil || builtIn { return .local(try local()) }
+        let isNamed = ServiceChoice.isNamed(socket: socket.socket)
+        var reason: String?
+        switch try await SandboxClient.openSocket(socket.socket ?? SandboxClient.standardSocket) {
         case .success(let descriptor):
             let client = try await SandboxClient(descriptor: descriptor)
-            if client.server.capabilities.contains("policies") { return client }
-            Self.note("the running service is too old to be asked")
+            if client.server.capabilities.contains("policies") { return .service(client) }
+            client.close()
+            reason = "the running service is too old to be asked"
         case .failure(let failure):
-            if !failure.isAbsence { Self.note(failure.serviceError.message) }
+            if isNamed { throw failure.serviceError }
+            if !failure.isAbsence { reason = failure.serviceError.message }
         }
-        return nil
+        let local = try local()
+        // What there is anyway, where nobody has more to say, needs no word.
+        if local.isOfHost || reason != nil {
+            Diagnostics.write("note: \(reason ?? "no service runs"); this is about \(local.words)")
+        }
+        return .local(local)
     }
 
-    private static func note(_ reason: String) {
-        Diagnostics.write("note: this is about the policies built into sandboxctl; \(reason)")
-    }
-
-    /// Built-in policies and the directory's.
-    func localSet() throws -> PolicySet {
-        guard let directory else { return try PolicySet.builtIn() }
-        return try PolicyFiles.load(PolicyFiles.paths([directory]))
+    private func local() throws -> LocalPolicies {
+        if let directory { return .named(try PolicyFiles.inputs(PolicyFiles.paths([directory]))) }
+        return builtIn ? .named([]) : try .ofHost()
     }
 
     /// A policy, with the digest that a service says of it where one was asked.
     func load(_ source: PolicySource) async throws -> (policy: Policy, fromService: Bool) {
-        if source.isFile { return (try source.load(over: localSet()), false) }
-        guard let client = try await service() else { return (try source.load(over: localSet()), false) }
-        let summary = try await client.policy(source.name)
-        let text = summary.effective ?? ""
-        return (try EffectivePolicy.read(name: summary.name, text: text, digest: summary.digest), true)
+        // What a running service's operator decides is not in a caller's file.
+        let found: Found = source.isFile ? .local(try local()) : try await find()
+        switch found {
+        case .local(let local): return (try local.policy(source), false)
+        case .service(let client):
+            let summary = try await client.policy(source.name)
+            let text = summary.effective ?? ""
+            return (try EffectivePolicy.read(name: summary.name, text: text, digest: summary.digest), true)
+        }
     }
 }

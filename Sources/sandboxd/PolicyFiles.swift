@@ -5,8 +5,6 @@ import SandboxPolicy
 
 /// The policies of this daemon: the built-in ones, and what root has put beside them.
 enum PolicyFiles {
-    static let defaultDirectory = "/etc/sandboxd/policies"
-
     /// Reads `directory` (the default one only if it exists) and then the single files. Those in a directory must be
     /// root's; a single file was named by root, and whose it is was root's to see.
     ///
@@ -82,8 +80,8 @@ enum PolicyFiles {
     }
 
     private static func paths(in directory: String?) throws(SystemError) -> [String] {
-        if directory == nil, access(defaultDirectory, F_OK) != 0 { return [] }
-        let directory = directory ?? defaultDirectory
+        if directory == nil, access(PolicyInput.standardDirectory, F_OK) != 0 { return [] }
+        let directory = directory ?? PolicyInput.standardDirectory
         return try TrustedFile.list(directory)
             .filter(PolicyInput.isPolicyFile)
             .map { "\(directory)/\($0)" }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import LaunchPlan
 import SandboxModel
+import SandboxPolicy
 
 /// sandboxd's arguments.
 struct Sandboxd: ParsableCommand {
@@ -14,7 +15,7 @@ struct Sandboxd: ParsableCommand {
     @Option(help: "Serve this connected socket instead of listening, and end with it.")
     var connectionFd: Int32?
 
-    @Option(help: "A directory of policy files (default: \(PolicyFiles.defaultDirectory), if it exists).")
+    @Option(help: "A directory of policy files (default: \(PolicyInput.standardDirectory), if it exists).")
     var policyDirectory: String?
 
     @Option(

@@ -8,10 +8,11 @@ import Testing
     private let directory = TemporaryDirectory()
 
     private func policy(_ arguments: [String]) throws -> Ran {
-        // A service of this machine's must not answer.
-        try Ran(
-            [BuiltProducts.path("sandboxctl"), "policy"] + arguments,
-            environment: ["PATH=/usr/bin:/bin", "SANDBOXD_SOCKET=\(directory.path)/none"])
+        // Neither a service of this machine's nor its own policies may answer.
+        let asks = ["list", "show", "explain"].contains(arguments[0]) && !arguments.contains("--directory")
+        return try Ran(
+            [BuiltProducts.path("sandboxctl"), "policy", arguments[0]] + (asks ? ["--built-in"] : [])
+                + arguments.dropFirst())
     }
 
     @Test func `check reports all errors of all files at once, as a compiler does`() throws {
@@ -124,6 +125,95 @@ import Testing
         var required: [String]
         var properties: [String: Property]
         struct Property: Decodable { var description: String }
+    }
+}
+
+/// Policies where no service runs: those that a sandboxd for one call would have.
+@Suite(.needs(.root), .needs(.cgroup), .serialized)
+struct HostPolicyTests {
+    private let directory = TemporaryDirectory()
+
+    init() throws { try directory.makeDirectory("policies") }
+
+    /// In a mount namespace of its own, where no service runs and `files` are this host's policies.
+    private func sandboxctl(_ files: [String: String]?, _ arguments: [String], then: String = "true") throws -> Ran {
+        for (name, text) in files ?? [:] { try directory.write("policies/\(name)", text) }
+        let script = """
+            set -e
+            mount -t tmpfs tmpfs /run
+            mkdir /run/etc; cp -a /etc/. /run/etc; rm -rf /run/etc/sandboxd
+            \(files == nil ? "" : "mkdir -p /run/etc/sandboxd; cp -r \(directory.path)/policies /run/etc/sandboxd")
+            mount --bind /run/etc /etc
+            \(then)
+            exec "$@"
+            """
+        return try Ran(
+            ["/usr/bin/unshare", "-m", "--propagation", "private", "/bin/sh", "-c", script, "sh"]
+                + [BuiltProducts.path("sandboxctl")] + arguments, environment: ["PATH=/usr/bin:/bin:/usr/sbin:/sbin"])
+    }
+
+    private static let note =
+        "sandboxctl: note: no service runs; this is about the policies in /etc/sandboxd/policies, over the built-in ones\n"
+    private static let files = [
+        "mine.yaml": "version: 1\nextends: default\ncommands: { deny: [tac] }\n",
+        // In the place of a built-in one.
+        "readonly.yaml": "version: 1\nextends: default\ncommands: { deny: [sort] }",
+    ]
+
+    @Test func `they are the ones that exec takes`() throws {
+        for (policy, program) in [("mine", "tac"), ("readonly", "sort")] {
+            let ran = try sandboxctl(Self.files, ["exec", "--policy", policy, "--", program])
+            #expect(ran.status == 126 && ran.errors.contains("(\(policy).yaml:3)"), "\(ran)")
+            let explained = try sandboxctl(Self.files, ["policy", "explain", "--policy", policy, "--", program])
+            #expect(explained.status == 1 && explained.output.contains("\(policy).yaml:3"), "\(explained)")
+            #expect(explained.errors == Self.note)
+        }
+        let list = try sandboxctl(Self.files, ["policy", "list"])
+        #expect(list.errors == Self.note)
+        let origins = Dictionary(
+            uniqueKeysWithValues: list.output.split(separator: "\n").map { line in
+                let words = line.split(separator: " ")
+                return (String(words[0]), String(words[1]))
+            })
+        #expect(origins["mine"] == "mine.yaml" && origins["readonly"] == "readonly.yaml")
+        #expect(origins["default"] == "built-in")
+        let shown = try sandboxctl(Self.files, ["policy", "show", "readonly"])
+        #expect(shown.output == Self.files["readonly.yaml"]! + "\n" && shown.errors == Self.note, "\(shown)")
+        let builtIn = try sandboxctl(Self.files, ["policy", "show", "--built-in", "readonly"])
+        #expect(builtIn.output.hasPrefix("# ") && builtIn.errors == "", "\(builtIn)")
+    }
+
+    @Test func `without any there are the built-in ones`() throws {
+        let ran = try sandboxctl(nil, ["policy", "list", "--json"])
+        #expect(ran.status == 0 && ran.errors == "" && !ran.output.contains(".yaml"), "\(ran)")
+    }
+
+    /// As exec, which looks at the one policy that it needs.
+    @Test func `one that is wrong is in the way of itself and of a list alone`() throws {
+        let files = Self.files.merging(["wrong.yaml": "version: 1\nlimits: { memroy: 1 }\n"]) { one, _ in one }
+        #expect(try sandboxctl(files, ["policy", "explain", "--policy", "mine", "--", "tac"]).status == 1)
+        for arguments in [["list"], ["show", "wrong"], ["explain", "--policy", "wrong", "--", "true"]] {
+            let ran = try sandboxctl(files, ["policy"] + arguments)
+            #expect(ran.status == 125 && ran.output == "" && ran.errors.contains("wrong.yaml:2:11"), "\(ran)")
+        }
+    }
+
+    /// A sandboxd would not start with them either.
+    @Test func `files that others can write are not read`() throws {
+        let loose = "chmod 777 /etc/sandboxd/policies/mine.yaml"
+        for arguments in [["policy", "show", "mine"], ["exec", "--policy", "mine", "--", "true"]] {
+            let ran = try sandboxctl(Self.files, arguments, then: loose)
+            #expect(ran.status == 125 && ran.output == "", "\(ran)")
+            #expect(ran.errors.contains("/etc/sandboxd/policies/mine.yaml: EPERM"), "\(ran)")
+        }
+    }
+
+    @Test func `a service that was named must answer`() throws {
+        let gone = "export SANDBOXD_SOCKET=/run/none"
+        for arguments in [["list"], ["show", "default"], ["explain", "--", "true"]] {
+            let ran = try sandboxctl(nil, ["policy"] + arguments, then: gone)
+            #expect(ran.status == 125 && ran.output == "" && ran.errors.contains("/run/none"), "\(ran)")
+        }
     }
 }
 

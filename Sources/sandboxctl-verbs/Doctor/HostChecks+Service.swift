@@ -168,7 +168,7 @@ extension HostChecks {
 
     // MARK: - Policies
 
-    private static let policyDirectory = "/etc/sandboxd/policies"
+    private static let policyDirectory = PolicyInput.standardDirectory
 
     private static func policies(_ host: HostFacts) -> Finding {
         let (isValid, detail) = judgePolicies(host)
