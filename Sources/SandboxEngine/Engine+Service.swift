@@ -78,7 +78,8 @@ extension Engine {
     }
 
     private func stats(_ report: PoolReport?, for client: Client) -> ServiceStats {
-        var stats = ServiceStats(runs: UInt64(runs.values.count { isVisible($0, to: client) }))
+        var stats = ServiceStats(
+            runs: UInt64(runs.values.count { isVisible($0, to: client) }), draining: isDraining ? true : nil)
         guard let report else { return stats }
         stats.dying = UInt64(report.dying)
         stats.warm = WarmStats(

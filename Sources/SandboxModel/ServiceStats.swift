@@ -6,11 +6,14 @@ public struct ServiceStats: Codable, Sendable, Equatable {
     public var warm: WarmStats?
     /// Runs of everybody whose result was told and whose remains the kernel still takes apart.
     public var dying: UInt64?
+    /// It is stopping: runs that are alive go on for a while, and it takes no new ones. Absent while that is not so.
+    public var draining: Bool?
 
-    public init(runs: UInt64, warm: WarmStats? = nil, dying: UInt64? = nil) {
+    public init(runs: UInt64, warm: WarmStats? = nil, dying: UInt64? = nil, draining: Bool? = nil) {
         self.runs = runs
         self.warm = warm
         self.dying = dying
+        self.draining = draining
     }
 }
 

@@ -9,6 +9,7 @@ enum ServiceFigures {
 
     private static func rows(_ stats: ServiceStats) -> [[String]] {
         var rows = [["runs", "\(stats.runs)", ""]]
+        if stats.draining == true { rows.append(["draining", "yes", "runs go on, new ones are refused"]) }
         if let dying = stats.dying { rows.append(["dying", "\(dying)", "ended and told, not yet gone"]) }
         guard let warm = stats.warm else { return rows }
         guard warm.capacity > 0 else {

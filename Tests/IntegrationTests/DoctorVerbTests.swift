@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SandboxClient
 import SandboxTestSupport
 import Testing
 
@@ -51,6 +52,45 @@ struct DoctorVerbTests {
         #expect(own.findings.filter { $0.section == "programs" && !$0.found }.map(\.name) == [])
         // One that was named must answer.
         #expect(try Ran(sandboxctl: ["doctor", "--socket", "\(service.directory.path)/no.sock"]).status == 125)
+    }
+
+    /// Not those of /etc/sandboxd/policies.
+    @Test func `doctor looks at the policies of the service that answers`() throws {
+        let policies = TemporaryDirectory()
+        let own = try ServiceFixture(options: ["--policy-directory", policies.path])
+        func finding() throws -> DoctorReport.Finding? {
+            let ran = try Ran(sandboxctl: ["doctor", "--json", "--socket", own.socket])
+            let report = try JSONDecoder().decode(DoctorReport.self, from: Data(ran.output.utf8))
+            return report.findings.first { $0.name == "policies" }
+        }
+        #expect(try finding()?.detail == "0 in \(policies.path), and the built-in ones")
+        try policies.write("wrong.yaml", "version: 1\nnonsense: 1\n")
+        let wrong = try finding()
+        #expect(wrong?.found == false && wrong?.detail.contains("\(policies.path)/wrong.yaml:") == true)
+    }
+
+    @Test func `one that is stopping says so`() async throws {
+        let stopping = try ServiceFixture(options: ["--drain", "30s"])
+        let client = try await stopping.client()
+        let run = try await client.start(RunRequest(argv: ["sleep", "60"]))
+        kill(stopping.daemon.pid, SIGTERM)
+        var stats = try Ran(sandboxctl: ["stats", "--json", "--socket", stopping.socket])
+        for _ in 0..<200 where !stats.output.contains("draining") {
+            try await Task.sleep(for: .milliseconds(20))
+            stats = try Ran(sandboxctl: ["stats", "--json", "--socket", stopping.socket])
+        }
+        #expect(stats.output.contains("\"draining\":true"), "\(stats)")
+        let told = try Ran(sandboxctl: ["doctor", "--socket", stopping.socket])
+        #expect(told.status == 1 && told.output.hasPrefix("sandboxd 0.1.0 is stopping here.\n"), "\(told.output)")
+        run.cancel(now: true)
+        #expect(stopping.daemon.wait() == 0)
+    }
+
+    /// The socket is there: a user whom it does not let in is told why, not that there is none.
+    @Test func `one that refuses is not told as absent`() throws {
+        chmod(service.directory.path, 0o755)
+        let ran = try Ran(asUser: 12345, "sandboxctl", ["doctor", "--socket", service.socket])
+        #expect(ran.output.hasPrefix("A service is here, and not for this user: "), "\(ran.output)")
     }
 
     @Test func `doctor needs no rights`() throws {

@@ -166,6 +166,8 @@ import Testing
         let warm = #"{"capacity":8,"hits":12,"misses":3,"preparing":1,"waiting":{"default":4}}"#
         let text = #"{"channel":1,"service":{"dying":0,"runs":2,"warm":\#(warm)},"type":"service"}"#
         #expect(String(decoding: json, as: UTF8.self) == text)
+        let stopping = try ControlCoding.json(ServiceStats(runs: 1, draining: true))
+        #expect(String(decoding: stopping, as: UTF8.self) == #"{"draining":true,"runs":1}"#)
     }
 
     @Test func theChannelOfARunIsReadThoughTheRestIsNot() {

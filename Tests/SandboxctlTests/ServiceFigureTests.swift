@@ -32,6 +32,12 @@ import Testing
         #expect(idle.hasSuffix("hits         0\nmisses       0\n"))
     }
 
+    @Test func oneThatIsStopping() {
+        let text = ServiceFigures.text(ServiceStats(runs: 2, draining: true))
+        #expect(text.contains("draining  yes  runs go on, new ones are refused\n"))
+        #expect(!ServiceFigures.text(ServiceStats(runs: 2)).contains("draining"))
+    }
+
     @Test func aServiceMaySayAnything() {
         let warm = WarmStats(capacity: .max, waiting: ["\u{1B}[2J": .max, "b": 1], hits: .max, misses: .max)
         let text = ServiceFigures.text(ServiceStats(runs: .max, warm: warm, dying: .max))

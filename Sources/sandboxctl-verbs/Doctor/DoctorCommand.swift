@@ -48,12 +48,17 @@ struct DoctorReport: Encodable {
     var sufficient: Bool
     var answers: Answers
     var findings: [Finding]
+    /// The first line of `text`.
+    private let heading: String
+
+    private enum CodingKeys: CodingKey { case service, sufficient, answers, findings }
 
     /// - Parameter isNamed: whether it is a certain service that is to be used.
     init(_ host: HostFacts, _ question: DoctorCommand.Question?, isNamed: Bool = false) {
         findings = HostChecks.findings(of: host)
         answers = Answers(findings, host)
-        if case .answers(let server, _, _) = host.service { service = server }
+        if case .answers(let server, _, _, _, _) = host.service { service = server }
+        heading = Self.heading(host)
         switch question {
         case .service: sufficient = answers.service.possible
         case .standalone: sufficient = answers.standalone.possible
@@ -63,8 +68,7 @@ struct DoctorReport: Encodable {
     }
 
     var text: String {
-        let source = service.map { "\($0) runs here." } ?? "No service answers here."
-        var text = source.cleaned() + "\n"
+        var text = heading.cleaned(atMost: 1000) + "\n"
         let rows = findings.map { [$0.name, $0.mark, $0.detail].map { $0.cleaned(atMost: 400) } }
         // All sections have the same columns.
         var lines = Table.lines([["NAME", "FOUND", "DETAIL"]] + rows)[...]
@@ -80,6 +84,17 @@ struct DoctorReport: Encodable {
             text += "\n" + Self.advice(finding)
         }
         return text + "\n" + conclusion
+    }
+
+    private static func heading(_ host: HostFacts) -> String {
+        switch host.service {
+        case .answers(let server, _, _, true, _): "\(server) is stopping here."
+        case .answers(let server, _, _, false, _): "\(server) runs here."
+        case .waiting: "A service starts here with its first client."
+        case .absent: "No service answers here."
+        case .refused(let reason): "A service is here, and not for this user: \(reason)"
+        case .silent: "A service is here, and does not answer."
+        }
     }
 
     private static func title(_ section: Finding.Section) -> String {

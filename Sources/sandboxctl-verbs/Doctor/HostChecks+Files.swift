@@ -65,14 +65,25 @@ extension HostChecks {
             remedy: "let agents make workspaces on a disk: TMPDIR=/var/tmp")
     }
 
-    /// Whether a workspace's size can be promised for a directory of the host. `fs.quota` is there with CONFIG_QUOTA, which
-    /// ext4 and f2fs need and XFS does not.
+    /// Whether a workspace's size can be promised for a directory of the host: on which file systems project quotas are in force.
+    /// `fs.quota` is there with CONFIG_QUOTA, which ext4 and f2fs need and XFS does not.
     private static func quota(_ host: HostFacts) -> Finding {
-        let isFound = host.read("/proc/sys/fs/quota/lookups") != nil && !isQuotaCallMissing(host)
-        let files = isFound ? "ext4 or XFS" : "XFS (this kernel lacks CONFIG_QUOTA for others)"
+        let isKnown = host.read("/proc/sys/fs/quota/lookups") != nil && !isQuotaCallMissing(host)
+        let mounts = host.mounts.filter { mount in
+            let isAble = mount.type == "xfs" || isKnown && ["ext4", "f2fs"].contains(mount.type)
+            return isAble && mount.options.contains { ["prjquota", "pquota"].contains($0) }
+        }
+        let lack = isKnown ? "" : "; this kernel lacks CONFIG_QUOTA for others than XFS"
         return Finding(
-            .files, "workspace-quota", found: isFound, .useful, "project quotas on \(files)",
-            means: "a directory for a policy with workspace.size or inodes needs a project quota that promises it")
+            .files, "workspace-quota", found: !mounts.isEmpty, .useful,
+            mounts.isEmpty
+                ? "no file system has project quotas in force\(lack)"
+                : "in force on \(mounts.map(\.path).prefix(4).joined(separator: ", "))",
+            means: "a directory for a policy with workspace.size or inodes needs a project quota that promises it",
+            remedy: !isKnown
+                ? nil
+                : "mount the workspaces' file system with the option prjquota, in /etc/fstab (ext4 that is not mounted needs tune2fs -O "
+                    + "project,quota -Q prjquota before)")
     }
 
     private static func isQuotaCallMissing(_ host: HostFacts) -> Bool { host.calls[.quotactlFd] == ENOSYS }

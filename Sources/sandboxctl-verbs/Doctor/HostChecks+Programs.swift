@@ -43,7 +43,7 @@ extension HostChecks {
     }
 
     private static func version(_ host: HostFacts) -> Finding {
-        guard case .answers(let server, _, _) = host.service else {
+        guard case .answers(let server, _, _, _, _) = host.service else {
             return Finding(
                 .programs, "service-version", found: true, .useful, "no service runs that could be older",
                 means: "a service that runs is of the version that is installed")

@@ -83,7 +83,7 @@ extension HostChecks {
             return limits(
                 found: false,
                 uid == 0 ? "no user's service manager runs now: not known" : "no group is delegated to user \(uid)",
-                remedy: uid == 0 ? nil : "loginctl enable-linger \(uid)")
+                remedy: uid == 0 || !hasSystemd(host) ? nil : "loginctl enable-linger \(uid)")
         }
         let given = host.words("\(path)/cgroup.controllers")
         let missing = Hierarchy.required.filter { !given.contains($0) }
@@ -96,6 +96,9 @@ extension HostChecks {
                 "mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' >\(file) && "
                 + "systemctl daemon-reload, and log in again")
     }
+
+    /// Nobody hands out groups to users without it.
+    private static func hasSystemd(_ host: HostFacts) -> Bool { host.exists("/run/systemd/system") }
 
     private static func limits(found: Bool, _ detail: String, remedy: String?) -> Finding {
         Finding(
@@ -124,19 +127,19 @@ extension HostChecks {
         let uid = host.caller.uid
         if uid == 0 {
             return Finding(
-                .standalone, "user-manager", found: host.exists("/run/systemd/system"), .useful,
-                host.exists("/run/systemd/system") ? "each user who logs in has one" : "this host has no systemd",
+                .standalone, "user-manager", found: hasSystemd(host), .useful,
+                hasSystemd(host) ? "each user who logs in has one" : "this host has no systemd",
                 means: "a user's own service manager hands out his group")
         }
         let version = (host.userManager ?? "").split(separator: "\n").first { $0.hasPrefix("Version=") }?.dropFirst(8)
         let detail =
-            version.map { "systemd \($0) answers" }
+            version.map { "systemd \($0) answers" } ?? (hasSystemd(host) ? nil : "this host has no systemd")
             ?? (host.caller.runtimeDirectory.map { "nobody answers in \($0)" } ?? "there is no /run/user/\(uid)")
         return Finding(
             .standalone, "user-manager", found: version != nil, .useful, detail,
             means: "a user's own service manager hands out his group",
-            remedy:
-                "apt-get install libpam-systemd && loginctl enable-linger \(uid), and log in again by a session of its own, not by su "
-                + "or sudo")
+            remedy: hasSystemd(host)
+                ? "apt-get install libpam-systemd && loginctl enable-linger \(uid), and log in again by a session of its own, not by "
+                    + "su or sudo" : nil)
     }
 }

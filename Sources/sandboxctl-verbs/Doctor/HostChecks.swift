@@ -10,7 +10,7 @@ enum HostChecks {
             kernel(host) + restrictions(host) + groups(host) + limits(host) + files(host) + programs(host)
             + service(host)
             + accounts(host) + standalone(host)
-        guard case .answers(_, _, let told?) = host.service else { return own }
+        guard case .answers(_, _, let told?, _, _) = host.service else { return own }
         return merge(own, told: told.map(Finding.init(told:)))
     }
 

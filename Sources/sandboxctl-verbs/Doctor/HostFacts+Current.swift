@@ -37,6 +37,7 @@ extension HostFacts {
         facts.service =
             socket == nil && Units(facts.units).waitsForClient
             ? .waiting : await ServiceQuestion.ask(facts.socket, milliseconds: Int(patience))
+        facts.serviceArguments = serviceArguments(facts)
         return facts
     }
 
@@ -151,6 +152,17 @@ extension HostFacts {
                 ],
                 milliseconds: patience)
         }
+    }
+
+    /// Of who listens at the socket; where that is systemd, of its service's main process.
+    private static func serviceArguments(_ facts: HostFacts) -> [String]? {
+        guard case .answers(_, _, _, _, var pid) = facts.service else { return nil }
+        if pid == 1 { pid = Units(facts.units).service("MainPID").flatMap { Int32($0) } ?? 0 }
+        guard pid > 1, let text = contents("/proc/\(pid)/cmdline") else { return nil }
+        let words = text.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
+        // Who listened may have ended, and somebody else have its number.
+        guard words.first?.split(separator: "/").last == "sandboxd" else { return nil }
+        return Array(words.dropFirst())
     }
 
     private static func userManager(_ caller: Caller) -> String? {

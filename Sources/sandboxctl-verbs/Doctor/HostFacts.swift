@@ -65,7 +65,13 @@ struct HostFacts: Sendable {
         case refused(String)
         /// It took the connection and said nothing for so long.
         case silent(milliseconds: Int)
-        case answers(server: String, protocolVersion: Int, findings: [HostReport.Finding]?)
+        ///
+        /// - Parameters:
+        ///   - isDraining: it takes no new runs.
+        ///   - listener: the process that listens; 0 where that is not known.
+        case answers(
+            server: String, protocolVersion: Int, findings: [HostReport.Finding]?, isDraining: Bool = false,
+            listener: Int32 = 0)
     }
 
     /// `uname -r`: "6.1.0-13-amd64".
@@ -86,6 +92,8 @@ struct HostFacts: Sendable {
     /// Where a service would listen.
     var socket = "/run/sandboxd/sandboxd.sock"
     var service = ServiceAnswer.absent
+    /// What the service that runs was started with; `nil` where that is not known.
+    var serviceArguments: [String]?
     /// What `systemctl show` wrote of the units; `nil` where there is no systemd or it did not answer.
     var units: String?
     /// The same of the user's own service manager.

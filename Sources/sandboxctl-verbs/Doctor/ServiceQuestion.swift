@@ -1,3 +1,4 @@
+import CSandbox
 import Glibc
 import SandboxClient
 import SandboxModel
@@ -32,17 +33,27 @@ enum ServiceQuestion {
         func end(_ value: Value) { waiter.withLock { $0.take() }?.resume(returning: value) }
     }
 
+    /// Who called listen(2), by number; 0 where that is nobody whom this process sees.
+    private static func listener(at socket: Int32) -> Int32 {
+        var peer = sandbox_peer()
+        return sandbox_peer_credentials(socket, &peer) == 0 ? peer.pid : 0
+    }
+
     private static func answer(_ socket: String) async -> HostFacts.ServiceAnswer {
         do {
             switch try await SandboxClient.openSocket(socket) {
             case .failure(let failure) where failure.isAbsence: return .absent
             case .failure(let failure): return .refused(failure.serviceError.message)
             case .success(let descriptor):
+                let listener = listener(at: descriptor)
                 let client = try await SandboxClient(descriptor: descriptor)
                 let isAskable = client.server.capabilities.contains("host")
+                let isStopping = client.server.capabilities.contains("service")
                 return .answers(
                     server: client.server.server, protocolVersion: client.server.protocolVersion,
-                    findings: isAskable ? try await client.host().findings : nil)
+                    findings: isAskable ? try await client.host().findings : nil,
+                    isDraining: isStopping ? try await client.serviceStats().draining == true : false,
+                    listener: listener)
             }
         } catch let error as ServiceError {
             return .refused(error.message)

@@ -36,7 +36,8 @@ struct FakeHost {
         rest = HostFacts(
             release: "6.1.0-13-amd64", machine: "x86_64",
             mounts: [
-                .init(path: "/", type: "ext4", options: ["rw"]), .init(path: "/proc", type: "proc", options: ["rw"]),
+                .init(path: "/", type: "ext4", options: ["rw", "prjquota"]),
+                .init(path: "/proc", type: "proc", options: ["rw"]),
                 .init(path: "/sys/fs/cgroup", type: "cgroup2", options: ["rw"]),
             ], ownGroups: "0::/user.slice/user-1000.slice/session-2.scope\n", read: { _ in nil })
         for file in ["cgroup.procs", "cgroup.subtree_control"] {

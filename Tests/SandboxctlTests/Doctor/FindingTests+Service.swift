@@ -108,15 +108,41 @@ extension FindingTests {
         ) {
             $0.nodes["/run/sandboxd/sandboxd.sock"] = nil
         },
-        Lack("socket", detail: "group 990, mode 0660: EACCES", remedy: "usermod -aG sandboxd agent") {
+        Lack("socket", detail: "group 990, mode 0660: EACCES", remedy: "newgrp sandboxd") {
+            $0.rest.caller.groups = [1000]
             $0.writeErrors["/run/sandboxd/sandboxd.sock"] = EACCES
         },
-        Lack("membership", detail: "added to the group after", remedy: "newgrp sandboxd") {
+        Lack("membership", detail: "added to the group sandboxd after", remedy: "newgrp sandboxd") {
             $0.rest.caller.groups = [1000]
         },
         Lack("membership", detail: "not in the group", remedy: "usermod -aG sandboxd agent") {
             $0.rest.caller.groups = [1000]
             $0.files["/etc/group"] = "sandboxd:x:990:\n"
+        },
+        // A service that was started with --group.
+        Lack("socket", detail: "group 995, mode 0660: EACCES", remedy: "usermod -aG clients agent") {
+            $0.nodes["/run/sandboxd/sandboxd.sock"]?.gid = 995
+            $0.files["/etc/group"]? += "clients:x:995:\n"
+            $0.writeErrors["/run/sandboxd/sandboxd.sock"] = EACCES
+        },
+        Lack("membership", detail: "the group that may connect, clients", remedy: "usermod -aG clients agent") {
+            $0.nodes["/run/sandboxd/sandboxd.sock"]?.gid = 995
+            $0.files["/etc/group"]? += "clients:x:995:\n"
+        },
+        Lack("membership", detail: "number 995, which has no name", remedy: "[Socket]\\nSocketGroup=sandboxd\\n") {
+            $0.nodes["/run/sandboxd/sandboxd.sock"]?.gid = 995
+        },
+        Lack("membership", detail: "root alone may connect", remedy: "start sandboxd with --group sandboxd") {
+            $0.nodes["/run/sandboxd/sandboxd.sock"]?.mode = 0o600
+            $0.rest.units = nil
+        },
+        // Whoever is in root's group has all that this group has.
+        Lack("membership", detail: "root alone may connect", remedy: "SocketGroup=sandboxd") {
+            $0.nodes["/run/sandboxd/sandboxd.sock"]?.gid = 0
+        },
+        // He is in its group: something above it is in the way.
+        Lack("socket", detail: "group 990, mode 0660: EACCES", remedy: "namei -l /run/sandboxd/sandboxd.sock") {
+            $0.writeErrors["/run/sandboxd/sandboxd.sock"] = EACCES
         },
         Lack(
             "service", detail: "nobody listens at /run/sandboxd/sandboxd.sock",
@@ -126,6 +152,10 @@ extension FindingTests {
         },
         Lack("service", detail: "said nothing for 3000 ms", remedy: "systemctl restart sandboxd.service") {
             $0.rest.service = .silent(milliseconds: 3000)
+        },
+        Lack("service", detail: "is stopping: it lets runs go on", remedy: "its next client starts it again") {
+            $0.rest.service = .answers(
+                server: "sandboxd 0.1.0", protocolVersion: 1, findings: nil, isDraining: true)
         },
         Lack("service", detail: "turned away", remedy: nil) { $0.rest.service = .refused("turned away") },
         Lack("journal", detail: "there is no /run/systemd/journal/socket", remedy: "systemd-journald.socket") {
@@ -143,6 +173,21 @@ extension FindingTests {
         },
         Lack("policies", .needed, detail: "own.yaml is not a file that root alone can write", remedy: "chmod -R go-w") {
             $0.nodes["/etc/sandboxd/policies/own.yaml"]?.mode = 0o664
+        },
+        // Where the service has its own.
+        Lack(
+            "policies", .needed, detail: "/srv/policies is not a directory that root alone can write",
+            remedy: "chown -R root:root /srv/policies &&"
+        ) {
+            $0.files["/etc/default/sandboxd"] =
+                "# Options\nSANDBOXD_OPTIONS=\"--warm 4 --policy-directory /srv/policies\"\n"
+            $0.nodes["/srv/policies"] = .init(kind: .directory, uid: 0, gid: 0, mode: 0o777)
+        },
+        Lack("policies", .needed, detail: "the first: /srv/one.yaml:1:1", remedy: "sandboxctl policy check") {
+            $0.rest.serviceArguments = ["--policy-file=/srv/one.yaml"]
+            // Whose it is was root's to see.
+            $0.nodes["/srv/one.yaml"] = .init(kind: .regular, uid: 1000, gid: 0, mode: 0o664)
+            $0.files["/srv/one.yaml"] = "nonsense: 1\n"
         },
         Lack("policies", .needed, detail: "not a directory that root alone can write", remedy: "chown -R root:root") {
             $0.nodes["/etc/sandboxd/policies"]?.uid = 1000
@@ -178,6 +223,15 @@ extension FindingTests {
         },
         Lack("user-group", detail: "no group is delegated", remedy: "loginctl enable-linger 1000") {
             $0.nodes[FakeHost.manager] = nil
+        },
+        // Who has no systemd is not told to configure it.
+        Lack("user-group", detail: "no group is delegated", remedy: nil) {
+            $0.nodes[FakeHost.manager] = nil
+            $0.nodes["/run/systemd/system"] = nil
+        },
+        Lack("user-manager", detail: "this host has no systemd", remedy: nil) {
+            $0.rest.userManager = nil
+            $0.nodes["/run/systemd/system"] = nil
         },
         Lack("user-manager", detail: "nobody answers in /run/user/1000", remedy: "libpam-systemd") {
             $0.rest.userManager = nil

@@ -190,6 +190,9 @@ import Testing
         Lack("workspace-in-tmp", detail: "/tmp is on tmpfs", remedy: "TMPDIR=/var/tmp") {
             $0.rest.mounts.append(.init(path: "/tmp", type: "tmpfs", options: []))
         },
+        Lack("workspace-quota", detail: "no file system has project quotas in force", remedy: "the option prjquota") {
+            $0.rest.mounts[0].options = ["rw"]
+        },
         Lack("workspace-quota", detail: "lacks CONFIG_QUOTA", remedy: nil, file("/proc/sys/fs/quota/lookups", nil)),
     ]
 

@@ -235,6 +235,61 @@ import Testing
         #expect(!report.findings.filter { $0.section != .groups }.contains { $0.remedy?.contains("\u{1B}") == true })
     }
 
+    @Test func theFirstLineSaysWhatBecameOfTheService() {
+        let cases: [(HostFacts.ServiceAnswer, String)] = [
+            (.answers(server: "sandboxd 0.1.0", protocolVersion: 1, findings: nil), "sandboxd 0.1.0 runs here."),
+            (
+                .answers(server: "sandboxd 0.1.0", protocolVersion: 1, findings: nil, isDraining: true),
+                "sandboxd 0.1.0 is stopping here."
+            ), (.waiting, "A service starts here with its first client."),
+            (.absent, "No service answers here."),
+            (.refused("EACCES at /s"), "A service is here, and not for this user: EACCES at /s"),
+            (.silent(milliseconds: 1), "A service is here, and does not answer."),
+        ]
+        for (answer, line) in cases {
+            var host = FakeHost()
+            host.rest.service = answer
+            #expect(DoctorReport(host.facts, nil).text.hasPrefix(line + "\n"))
+        }
+        // It takes no new runs.
+        var host = FakeHost()
+        host.rest.service = cases[1].0
+        #expect(!DoctorReport(host.facts, nil, isNamed: true).sufficient)
+    }
+
+    @Test func whomASocketLetsInIsWhatItsModeSays() {
+        var host = FakeHost()
+        host.rest.caller.groups = [1000]
+        host.nodes["/run/sandboxd/sandboxd.sock"]?.mode = 0o666
+        #expect(host.found["membership"]?.detail == "everybody may connect" && host.found["membership"]?.found == true)
+        host.nodes["/run/sandboxd/sandboxd.sock"]?.mode = 0o660
+        host.nodes["/run/sandboxd/sandboxd.sock"]?.gid = 1000
+        #expect(host.found["membership"]?.found == true)
+    }
+
+    @Test func theServicesOwnPoliciesAreLookedAt() {
+        var host = FakeHost()
+        func policies(_ arguments: [String]?) -> Finding? {
+            host.rest.serviceArguments = arguments
+            return host.found["policies"]
+        }
+        #expect(policies(nil)?.detail == "1 in /etc/sandboxd/policies, and the built-in ones")
+        host.nodes["/srv/p"] = .init(kind: .directory, uid: 0, gid: 0, mode: 0o755)
+        host.lists["/srv/p"] = []
+        // What is wrong elsewhere is not this service's.
+        host.files["/etc/sandboxd/policies/own.yaml"] = "nonsense: 1\n"
+        #expect(policies([])?.found == false)
+        #expect(
+            policies(["--warm", "0", "--policy-directory", "/srv/p"])?.detail == "0 in /srv/p, and the built-in ones")
+        #expect(policies(["--policy-directory", "p"])?.detail.hasPrefix("not looked at") == true)
+        // Whoever does not see it says nothing of it.
+        #expect(policies(["--policy-directory", "/none"])?.found == true)
+        host.rest.caller.uid = 0
+        #expect(
+            policies(["--policy-directory", "/none"])?.detail == "there is no /none, with which the service is started")
+        #expect(policies(["--policy-directory", "/none"])?.found == false)
+    }
+
     @Test func aNameBecomesPartOfACommandOnlyIfItIsOne() {
         var host = FakeHost()
         host.rest.caller.groups = [1000]
