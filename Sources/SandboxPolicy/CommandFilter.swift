@@ -25,7 +25,7 @@ extension Policy {
         guard let allowed = rules(.allow) else { return (.allowed(rule: nil), nil) }
         if let denial = judge.poisoned() ?? judge.notAllowed(by: allowed) { return denial }
         let words = argv.map(ShellValue.init(literal:))
-        let rule = allowed.first { $0.allows(words) }?.location
+        let rule = allowed.first { $0.allows(words, under: self) }?.location
         return (.allowed(rule: rule), rule)
     }
 }
@@ -96,8 +96,8 @@ struct CommandJudge {
         if scan.commands.isEmpty { return answer(place, "", hint(allowed)) }
         for command in scan.commands {
             if command.isHarmlessBuiltin || command.words.isEmpty { continue }
-            if !allowed.contains(where: { $0.allows(command.words) }) {
-                return answer(place, Subject.describe(command), hint(allowed))
+            if !allowed.contains(where: { $0.allows(command.words, under: policy) }) {
+                return answer(place, Subject.describe(command), namesakeHint(command, allowed) ?? hint(allowed))
             }
         }
         // With a list of what is allowed, what is not known is not on it, whatever `undecided` says.
@@ -118,6 +118,14 @@ struct CommandJudge {
 
     private func answer(_ place: SourceLocation, _ subject: String, _ hint: String) -> Answer {
         (.denied(Denial(kind: .command, rule: place.description, subject: subject, hint: hint)), place)
+    }
+
+    /// Where a program of a run's own has the name of one that is allowed.
+    private func namesakeHint(_ command: FoundCommand, _ rules: [CommandRule]) -> String? {
+        guard let word = command.words.first?.literal, !policy.isOfHost(word), let name = command.name,
+            rules.contains(where: { !$0.isPath && $0.program.matches(name) })
+        else { return nil }
+        return "policy \(policy.name) allows the host's '\(Subject.describe([name]))', not another program of that name"
     }
 
     private func hint(_ rules: [CommandRule]) -> String {

@@ -19,8 +19,13 @@ struct CommandRule: Sendable, Hashable {
     }
 
     /// For `allow`: only what is known counts, and paths only as they are spelt.
-    func allows(_ words: [ShellValue]) -> Bool {
-        guard check == nil, let name = words.first?.literal, matchesProgram(name, lenient: false) else { return false }
+    ///
+    /// - Parameter policy: whose rule it is. A name is that of a program of the host's, which this shows: what a run or its caller
+    ///   has called so (`./git`) is another program.
+    func allows(_ words: [ShellValue], under policy: Policy) -> Bool {
+        guard check == nil, let name = words.first?.literal, matchesProgram(name, lenient: false),
+            isPath || program.pattern == "*" || policy.isOfHost(name)
+        else { return false }
         let given = words.dropFirst().compactMap(\.literal)
         return arguments.allSatisfy { pattern in given.contains { pattern.matches($0) } }
     }
@@ -51,8 +56,11 @@ struct CommandRule: Sendable, Hashable {
         return result
     }
 
+    /// Else a name.
+    var isPath: Bool { program.pattern.hasPrefix("/") }
+
     private func matchesProgram(_ given: String, lenient: Bool) -> Bool {
-        guard program.pattern.hasPrefix("/") else {
+        guard isPath else {
             return program.matches(PolicyPath.lastComponent(given))
         }
         if program.isLiteral, given == program.pattern { return true }
@@ -60,6 +68,18 @@ struct CommandRule: Sendable, Hashable {
         // `/opt/*/tool` must not allow `/opt/../tool`: a pattern allows only what is spelt without detours.
         guard lenient || normal == given else { return false }
         return program.matches(normal, crossingSlashes: false)
+    }
+}
+
+extension Policy {
+    /// Whether a command's first word is a name, which is searched in `PATH`, or the plain path of something that this policy shows
+    /// of the host: of neither can a run choose what it is.
+    func isOfHost(_ word: String) -> Bool {
+        guard word.utf8.contains(UInt8(ascii: "/")) else { return true }
+        guard word.hasPrefix("/"), PolicyPath.normalised(word) == word else { return false }
+        return strings(.read).contains {
+            PolicyPath.isAtOrBelow(PolicyPath.merging(word), PolicyPath.merging($0))
+        }
     }
 }
 

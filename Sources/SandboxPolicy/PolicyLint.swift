@@ -140,10 +140,17 @@ extension PolicyLint {
                 warn(
                     rule.location,
                     "this rule allows nothing: commands.deny (\(cover.location)) matches all that it matches")
-            } else if let cover = allow[..<index].first(where: { $0.covers(rule) }) {
+            } else if let cover = allow[..<index].first(where: { $0.covers(rule) && allows($0, pathOf: rule) }) {
                 warn(rule.location, "this rule adds nothing: \(cover.location) matches all that it matches")
             }
         }
+    }
+}
+
+extension PolicyLint {
+    /// A name in `allow` is that of a program of the host's, and a path may be any.
+    private func allows(_ cover: CommandRule, pathOf rule: CommandRule) -> Bool {
+        !rule.isPath || cover.isPath || cover.program.pattern == "*" || policy.isOfHost(rule.program.pattern)
     }
 }
 

@@ -52,6 +52,33 @@ struct CommandTests {
         #expect(denial(none, ["true"])?.hint == "policy own allows no command at all; ask for another policy")
     }
 
+    /// Whoever writes there chooses what it is.
+    @Test("a name allows the host's program of that name, and denies any", arguments: ["git", "g*t"])
+    func namesAreOfTheHost(_ name: String) throws {
+        let theirs = [
+            "./git", "git/", "bin/git", "../workspace/git", "/workspace/git", "/sandbox/workspace/git", "/tmp/git",
+            "/dev/shm/git", "/proc/self/cwd/git", "/usr/../workspace/git", "/usr/bin/../../tmp/git", "//tmp/git",
+            "/dev/fd/3/git", "/usrx/git",
+        ]
+        let hosts = ["git", "/usr/bin/git", "/bin/git", "/usr/lib/git-core/git"]
+        let allowed = try policy("commands: { undecided: allow, allow: [sh, env, \(name)] }\n")
+        for word in hosts + theirs {
+            for argv in [[word, "log"], ["env", word, "log"], ["sh", "-c", "\(word) log"]] {
+                #expect((denial(allowed, argv) == nil) == hosts.contains(word), "\(argv)")
+            }
+        }
+        // A shell of the workspace's own is no shell.
+        #expect(denial(allowed, ["./sh", "-c", "git log"]) != nil)
+        let denied = try policy("commands: { deny: [\(name)] }\n")
+        for word in hosts + theirs { #expect(denial(denied, [word]) != nil, "\(word)") }
+        #expect(
+            denial(allowed, ["./git"])?.hint == "policy own allows the host's 'git', not another program of that name")
+        // Who allows all of them, or one by its path, means it.
+        #expect(denial(try policy("commands: { allow: [\"*\"] }\n"), ["./git"]) == nil)
+        let path = try policy("commands: { allow: [/workspace/git] }\n")
+        #expect(denial(path, ["/workspace/git"]) == nil && denial(path, ["git"]) != nil)
+    }
+
     @Test("a pattern of paths does not allow detours")
     func detours() throws {
         let own = try policy("commands: { allow: [\"/opt/*/tool\"] }\n")
