@@ -3,10 +3,14 @@ import Glibc
 /// A lock that ends with its holder, however that dies: flock(2) on a file that is never removed.
 package struct FileLock: ~Copyable, Sendable {
     private let file: OwnedDescriptor
+    private let isWritable: Bool
 
     /// Takes the lock. `nil` when another process holds it.
-    package init?(at path: String) throws(SystemError) {
-        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW
+    ///
+    /// - Parameter isWritable: whether the descriptor that holds it can write; for one that a process keeps which is to have no such
+    ///   right later. `write` works all the same, as long as the process may open the file.
+    package init?(at path: String, isWritable: Bool = true) throws(SystemError) {
+        let flags = (isWritable ? O_RDWR : O_RDONLY) | O_CREAT | O_CLOEXEC | O_NOFOLLOW
         let file = OwnedDescriptor(owning: try system("open", path) { open(path, flags, 0o600) })
         let number = file.number
         guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
@@ -15,6 +19,7 @@ package struct FileLock: ~Copyable, Sendable {
             return nil
         }
         self.file = file
+        self.isWritable = isWritable
     }
 
     /// What is in the file of somebody else's lock, as far as it is looked at.
@@ -39,7 +44,16 @@ package struct FileLock: ~Copyable, Sendable {
     }
 
     package borrowing func write(_ text: String) throws(SystemError) {
-        let descriptor = file.number
+        guard isWritable else {
+            // The same file, whatever its name leads to by now; the lock stays with the other description.
+            let link = "/proc/self/fd/\(file.number)"
+            let other = OwnedDescriptor(owning: try system("open", link) { open(link, O_WRONLY | O_CLOEXEC) })
+            return try Self.write(text, to: other.number)
+        }
+        try Self.write(text, to: file.number)
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) throws(SystemError) {
         let bytes = Array(text.utf8)
         try system("empty a lock's file") { ftruncate(descriptor, 0) }
         guard !bytes.isEmpty else { return }

@@ -23,7 +23,8 @@ package enum ServiceLock {
         let path = directory == "/" ? "/\(name)" : "\(directory)/\(name)"
         do throws(SystemError) {
             try make(directory)
-            guard let lock = try FileLock(at: path) else {
+            // sandboxd, when it is no longer root, is to have nothing of root's to write to.
+            guard let lock = try FileLock(at: path, isWritable: false) else {
                 let text = FileLock.start(of: path, bytes: 32)
                 throw SystemError(text, errno: EWOULDBLOCK)
             }

@@ -110,6 +110,25 @@ struct StartUpTests {
         extendLifetime(pair)
     }
 
+    /// It is root's file, and whoever has taken over sandboxd has what sandboxd has.
+    @Test func `the descriptor of its lock can write nothing`() throws {
+        let service = try ServiceFixture()
+        let lock = "\(service.directory.path)/sandboxd.lock"
+        #expect(try wholeFile(lock) == "\(service.daemon.pid)\n")
+        let directory = "/proc/\(service.daemon.pid)"
+        var modes: [Int32] = []
+        for number in try Directory("\(directory)/fd").entries() {
+            guard let target = realpath("\(directory)/fd/\(number)", nil) else { continue }
+            defer { free(target) }
+            guard String(cString: target) == lock else { continue }
+            let flags = try wholeFile("\(directory)/fdinfo/\(number)").split(separator: "\n").first {
+                $0.hasPrefix("flags:")
+            }
+            modes.append(Int32(flags?.split(separator: "\t").last ?? "", radix: 8).map { $0 & O_ACCMODE } ?? -1)
+        }
+        #expect(modes == [O_RDONLY])
+    }
+
     @Test func `it ends at SIGTERM, and its launcher with it`() throws {
         let service = try ServiceFixture()
         let launcher = try service.launcherPid()
