@@ -1,3 +1,4 @@
+import CSandbox
 import Glibc
 import LaunchPlan
 import LinuxSystem
@@ -14,6 +15,9 @@ struct PolicyReaderProcess {
 
     /// Returns the exit status, which nobody looks at: what is wrong is said over the socket.
     func perform() -> Int32 {
+        // Root's, and stopped or waiting for a disk it would outlive the launcher that has started it. (Of one that has died before
+        // this line it hears by its socket.)
+        _ = sandbox_parent_death_signal(SIGKILL)
         do {
             try read()
             return 0

@@ -108,6 +108,49 @@ extension ReloadHostilityTests {
             ])
     }
 
+    /// It is root's, and hears of the launcher's end only when it next has something to say.
+    @Test func `a reader that is busy does not outlive its launcher`() throws {
+        let text = "version: 1\nextends: default\ndescription: \(String(repeating: "x", count: 1000))\n"
+        for number in 0..<4000 { try policies.write("p\(number).yaml", text) }
+        let harness = try launcher()
+        try harness.send(.reload)
+        let reader = try #require(Self.eventually { Self.reader(of: harness.pid) })
+        // Past its own start: it reads policies, and has many to go, of which it says nothing before it has read all of them.
+        let isReading = Self.eventually { Self.bytesRead(by: reader) > 200_000 ? true : nil }
+        try #require(isReading == true && !["Z", ""].contains(Self.state(of: reader)))
+        kill(harness.pid, SIGKILL)
+        let killed = monotonicNanoseconds()
+        let isGone = Self.eventually { ["Z", ""].contains(Self.state(of: reader)) ? true : nil }
+        #expect(isGone == true && monotonicNanoseconds() - killed < 300_000_000)
+        kill(reader, SIGKILL)
+    }
+
+    private static func bytesRead(by pid: Int32) -> Int {
+        let text = (try? wholeFile("/proc/\(pid)/io")) ?? ""
+        return text.split(separator: "\n").first.flatMap { Int($0.split(separator: " ").last ?? "") } ?? 0
+    }
+
+    private static func reader(of launcher: Int32) -> Int32? {
+        let children = (try? wholeFile("/proc/\(launcher)/task/\(launcher)/children")) ?? ""
+        return children.split(separator: " ").compactMap { Int32($0) }.first { pid in
+            (try? wholeFile("/proc/\(pid)/cmdline"))?.contains("--read-policies") == true
+        }
+    }
+
+    /// Of `/proc/PID/stat`; nothing of one that is gone.
+    private static func state(of pid: Int32) -> String {
+        let stat = (try? wholeFile("/proc/\(pid)/stat")) ?? ""
+        return stat.split(separator: ")").last.map { String($0.dropFirst().prefix(1)) } ?? ""
+    }
+
+    private static func eventually<Value>(_ body: () -> Value?) -> Value? {
+        for _ in 0..<3000 {
+            if let value = body() { return value }
+            usleep(1000)
+        }
+        return nil
+    }
+
     @Test func `a reader that dies says nothing of the files`() throws {
         let harness = try LauncherHarness.ready(reader: [], program: "/bin/false")
         guard case .reloadFailed(.reader, _) = try reload(harness) else {
