@@ -76,11 +76,13 @@ extension Engine {
         guard policy != nil || !allChecks else {
             throw ServiceError(.invalidRequest, "all checks are shown for one policy")
         }
-        try verifier.verify(policy.map { [$0] } ?? visiblePolicies(for: client).map(\.name), for: client.peer.uid) {
-            verdicts in
+        let names = policy.map { [$0] } ?? visiblePolicies(for: client).map(\.name)
+        let weaker = names.reduce(into: [:]) { all, name in all[name] = policies[name].flatMap(weaknesses) }
+        try verifier.verify(names, for: client.peer.uid) { verdicts in
             then(
                 verdicts.map { verdict in
                     var shown = verdict
+                    shown.weaker = weaker[verdict.policy]
                     if !allChecks { shown.checks.removeAll(where: \.passed) }
                     return shown
                 })

@@ -106,7 +106,7 @@ package struct ProbeJudge {
             check(
                 "session", "a session of its own", facts.status("NSsid"),
                 facts.status("NSsid") != nil && facts.status("NSsid") == facts.status("Pid")),
-            equal("limit.core", facts.limit("Max core file size")?.joined(separator: " "), "1 1"),
+            coreLimit,
             limit("limit.open_files", "Max open files", UInt64(policy.maximum.openFiles)),
             limit("limit.file_size", "Max file size", policy.maximum.fileSizeBytes),
             limit("limit.nice", "Max nice priority", 0),
@@ -121,6 +121,12 @@ package struct ProbeJudge {
             limit("limit.processes", "Max processes", UInt64(policy.maximum.processes) + 1),
             limit("limit.data", "Max data size", policy.maximum.memoryBytes),
         ]
+    }
+
+    /// Without root a hard limit of 0 stays as it is; the launcher has looked for a handler of the host's then.
+    private var coreLimit: ProbeCheck {
+        let observed = facts.limit("Max core file size")?.joined(separator: " ")
+        return equal("limit.core", observed, host.caller != nil && observed == "0 0" ? "0 0" : "1 1")
     }
 
     /// None; of a caller who could not leave his, his own (1000) and those that have no name inside (65534, overflowgid).

@@ -24,6 +24,9 @@ public struct PolicyVerification: Codable, Sendable, Equatable {
     public var checks: [ProbeCheck]
     /// Why the probe could not be run.
     public var reason: String?
+    /// Names of what the policy promises and this daemon, which is not root, cannot keep for every run (`Weakness`): no check was made
+    /// of it. Absent where it keeps all.
+    public var weaker: [String]?
 
     public init(
         policy: String, digest: String, state: State, milliseconds: Double? = nil, checkCount: Int = 0,
@@ -39,7 +42,7 @@ public struct PolicyVerification: Codable, Sendable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case policy, digest, state, checks, reason
+        case policy, digest, state, checks, reason, weaker
         case milliseconds = "ms"
         case checkCount = "check_count"
     }

@@ -89,17 +89,21 @@ final class Host {
 
     /// Every command gets a limit of one byte on core dumps, which is the value at which the kernel starts no handler of
     /// the host either (core(5)). Whoever started this process may have set the hard limit to 0: only one who may raise
-    /// it can undo that.
+    /// it can undo that. Nobody need where the kernel writes files, and starts no handler: 0 is none then.
     private static func allowCoreLimit() throws(SystemError) {
         let core = __rlimit_resource_t(RLIMIT_CORE.rawValue)
         var limit = rlimit()
         try system("read the limit on core dumps") { getrlimit(core, &limit) }
         guard limit.rlim_max < 1 else { return }
+        if geteuid() != 0, !startsCoreHandler(try wholeFile("/proc/sys/kernel/core_pattern")) { return }
         limit = rlimit(rlim_cur: 1, rlim_max: 1)
         try system("raise the hard limit on core dumps from 0 to 1 (start without ulimit -c 0)") {
             setrlimit(core, &limit)
         }
     }
+
+    /// Whether core dumps go to a program or a socket, which a limit of 0 does not prevent, core(5).
+    static func startsCoreHandler(_ pattern: String) -> Bool { pattern.hasPrefix("|") || pattern.hasPrefix("@") }
 
     /// Makes this process's own state independent of who started it.
     private static func settle(control: Int32) throws(SystemError) {

@@ -9,7 +9,7 @@ struct VerifyCommand: AsyncParsableCommand {
         discussion: """
             Each policy gets a fresh sandbox, in which a probe measures what there is and tries what must not work. Exits \
             with 0 when everything holds; 1 when a check failed or a probe could not be run; 125 when sandboxd or \
-            sandboxctl failed.
+            sandboxctl failed. Of a sandboxd without root it is said what it does not keep, which no check is made of.
             """)
 
     @Argument(help: "A policy's name, or with --standalone a file (default: every policy).") var policy: String?
@@ -47,6 +47,7 @@ struct VerifyCommand: AsyncParsableCommand {
         var text = Table.text([["POLICY", "STATE", "CHECKS HELD", "TIME", "DIGEST"]] + rows)
         for verdict in verdicts {
             if let reason = verdict.reason { text += "\n\(verdict.policy): the probe could not be run: \(reason)\n" }
+            text += Self.weaker(verdict.weaker ?? [], than: verdict.policy)
             guard !verdict.checks.isEmpty else { continue }
             let checks = verdict.checks.map { check in
                 [check.name, check.passed ? "holds" : "FAILED", check.expected, check.observed]
@@ -54,5 +55,15 @@ struct VerifyCommand: AsyncParsableCommand {
             text += "\n\(verdict.policy)\n" + Table.text([["CHECK", "", "EXPECTED", "OBSERVED"]] + checks)
         }
         return text
+    }
+
+    /// What the checks say nothing of.
+    private static func weaker(_ names: [String], than policy: String) -> String {
+        if names.isEmpty { return "" }
+        let lines = names.map { name in
+            "  weaker: \(name): \(Weakness(rawValue: name)?.meaning ?? "not known to this sandboxctl")"
+                .cleaned(atMost: 400) + "\n"
+        }
+        return "\n\(policy.cleaned(atMost: 200)): without root sandboxd does not keep\n" + lines.joined()
     }
 }

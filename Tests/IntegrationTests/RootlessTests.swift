@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import LinuxSystem
 import SandboxModel
@@ -205,6 +206,32 @@ struct RootlessTests {
         kill(try #require(part), SIGKILL)
         program.wait()
         #expect(try fixture.waitForOnly([]))
+    }
+
+    /// Where the kernel writes core dumps to files, 0 is none; where it starts a program, only 1 keeps it from that.
+    @Test func `a hard limit of 0 on core dumps is taken where it means that there are none`() throws {
+        let script = "ulimit -Hc 0; exec \"$@\""
+        let ran = try Ran(
+            fixture.becoming() + ["/bin/sh", "-c", script, "sh"]
+                + fixture.words([], ["grep", "-c", "Max core file size *0 *0", "/proc/self/limits"]))
+        if "|@".contains(try wholeFile("/proc/sys/kernel/core_pattern").prefix(1)) {
+            #expect(ran.status == 125 && ran.errors.contains("hard limit on core dumps"), "\(ran)")
+        } else {
+            #expect(ran.status == 0 && ran.output == "1\n" && ran.errors == "", "\(ran)")
+        }
+    }
+
+    @Test func `verify says what is not kept, and is no proof of`() throws {
+        let verify = ["\(fixture.programs.path)/sandboxctl", "verify", "--standalone", "default"]
+        let ran = try Ran(fixture.becoming() + verify)
+        #expect(ran.status == 0, "\(ran)")
+        #expect(
+            ran.output.contains("\ndefault: without root sandboxd does not keep\n  weaker: own-uid: "), "\(ran.output)")
+        let json = try Ran(fixture.becoming() + verify + ["--json"])
+        let verdicts = try JSONDecoder().decode([PolicyVerification].self, from: Data(json.output.utf8))
+        #expect(verdicts.first?.weaker?.contains("own-uid") == true)
+        let roots = try Ran(sandboxctl: ["verify", "--standalone", "--json", "default"])
+        #expect(roots.status == 0 && !roots.output.contains("weaker"), "\(roots)")
     }
 
     // MARK: - Hosts that forbid it

@@ -44,6 +44,18 @@ import Testing
         }
     }
 
+    /// Nobody without root can raise a hard limit of 0.
+    @Test func `no core dump at all will do here`() {
+        let line = "limits Max core file size        1              1               bytes     "
+        func with(_ limits: String) -> String {
+            Self.sound.replacing(line, with: "limits Max core file size \(limits) bytes")
+        }
+        #expect(with("0 0") != Self.sound && Self.failures(with("0 0")).isEmpty)
+        for limits in ["0 1", "0 unlimited", "2 2", "unlimited unlimited"] {
+            #expect(Self.failures(with(limits)) == ["limit.core"])
+        }
+    }
+
     @Test func `a sound one passes, and never for one of root's`() {
         #expect(Self.failures(Self.sound).isEmpty)
         #expect(
