@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import LaunchPlan
 import SandboxClient
 import SandboxTestSupport
 import Testing
@@ -91,6 +92,31 @@ struct DoctorVerbTests {
         chmod(service.directory.path, 0o755)
         let ran = try Ran(asUser: 12345, "sandboxctl", ["doctor", "--socket", service.socket])
         #expect(ran.output.hasPrefix("A service is here, and not for this user: "), "\(ran.output)")
+    }
+
+    /// Not as nobody, who has processes on many hosts: these could take part in the trial, and what they use up is not to be had.
+    @Test func `root's trial is made by a user who is nobody else`() throws {
+        // More processes of nobody's than the trial's user may have.
+        let code = """
+            import os, resource, subprocess, sys
+            def become(): os.setgroups([]); os.setgid(65534); os.setuid(65534)
+            children = [subprocess.Popen(["/bin/sleep", "60"], preexec_fn=become) for _ in range(30)]
+            limit = lambda: resource.setrlimit(resource.RLIMIT_NPROC, (20, 20))
+            try: sys.exit(subprocess.call(sys.argv[1:], preexec_fn=limit))
+            finally:
+                for child in children: child.kill()
+            """
+        let ran = try Ran(
+            [
+                "/usr/bin/python3", "-c", code, BuiltProducts.path("sandboxctl"), "doctor", "--json", "--socket",
+                service.socket,
+            ])
+        let report = try JSONDecoder().decode(DoctorReport.self, from: Data(ran.output.utf8))
+        let trial = try #require(report.findings.first { $0.name == "user-namespaces" })
+        #expect(
+            trial.found
+                && trial.detail == "user \(SandboxIdentities.nobodyElse) made all namespaces, a tmpfs and a /proc",
+            "\(trial)")
     }
 
     @Test func `doctor needs no rights`() throws {

@@ -129,6 +129,48 @@ struct StartUpTests {
         #expect(modes == [O_RDONLY])
     }
 
+    /// Whoever is refused tells of the other one's pid, and reads nothing else of a file that may be large.
+    @Test func `of another service's lock a pid is read, and no more`() throws {
+        let directory = TemporaryDirectory()
+        let path = "\(directory.path)/\(ServiceLock.name)"
+        guard let lock = try FileLock(at: path) else { throw FixtureError.text("\(path) is somebody's") }
+        func pid() throws -> Int32? {
+            do throws(ServiceLock.Refusal) {
+                try ServiceLock.claim(besideSocket: "\(directory.path)/s")
+            } catch {
+                if case .taken(directory.path, let pid) = error { return pid }
+            }
+            throw FixtureError.text("not refused")
+        }
+        try lock.write("1234\n" + String(repeating: "x", count: 100_000))
+        #expect(try pid() == 1234)
+        // Thirty-two bytes.
+        try lock.write(String(repeating: "0", count: 28) + "1234" + "56")
+        #expect(try pid() == 1234)
+        try lock.write("no number\n")
+        #expect(try pid() == nil)
+        _ = consume lock
+    }
+
+    /// Each `sandboxctl exec` is a connection of its own: whoever has as many as he may have must still see and end them.
+    @Test func `beside all of a user's runs there is room for asking and ending`() async throws {
+        let service = try ServiceFixture(options: ["--max-runs-per-user", "64", "--warm", "0"])
+        // A run ends with its handle.
+        var clients: [(SandboxClient, Run)] = []
+        for _ in 0..<64 {
+            let client = try await service.client()
+            clients.append((client, try await client.start(RunRequest(argv: ["sleep", "600"]))))
+        }
+        let other = try await service.client()
+        let error = await #expect(throws: ServiceError.self) { try await other.run("true") }
+        #expect(error?.code == .overloaded && error?.message.contains("64 runs of one user") == true)
+        let listed = try Ran(sandboxctl: ["ps", "--json", "--socket", service.socket])
+        #expect(listed.status == 0 && listed.output.split(separator: "\"id\"").count == 65, "\(listed.errors)")
+        let run = try #require(try await other.runs().first)
+        #expect(try Ran(sandboxctl: ["kill", "--now", "--socket", service.socket, run.id]).status == 0)
+        for (client, _) in clients { client.close() }
+    }
+
     @Test func `it ends at SIGTERM, and its launcher with it`() throws {
         let service = try ServiceFixture()
         let launcher = try service.launcherPid()

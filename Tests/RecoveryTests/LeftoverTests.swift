@@ -136,6 +136,25 @@ import Testing
             _ = consume lock
         }
 
+        /// A launcher in a mount namespace with another /run has another file of this block: this one's record is of one that is dead,
+        /// and its lock is free. But the groups are the host's, and it holds those.
+        @Test func `a block whose groups a launcher with another run directory holds is its own`() async throws {
+            defer { unlink(Self.file) }
+            let home = try Home(Self.name)
+            try home.make("run-1")
+            let theirs = [
+                try Sleeper(in: "\(home.path)/run-1"), try Sleeper(uid: Self.uid, isolated: true),
+            ]
+            try record(groups: [home.path])
+            let held = OwnedDescriptor(owning: open(home.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+            try system("lock") { flock(held.number, LOCK_EX | LOCK_NB) }
+            let service = try await RecoveringService()
+            #expect(theirs.map(\.isAlive) == [true, true] && home.has("run-1"), "\(service.log)")
+            #expect(!service.log.contains("left in block \(Self.block)"), "\(service.log)")
+            #expect(try await service.client().run("echo", "served").outputText == "served\n")
+            _ = consume held
+        }
+
         /// Its lock is held by somebody, here by this test: a preparer that cannot die, for example.
         @Test func `a launcher without its sandboxd is ended; what does not end keeps no service from starting`()
             async throws

@@ -1,3 +1,4 @@
+import LaunchPlan
 import LinuxSystem
 
 /// What an ordinary user's `exec --standalone` takes: it makes its sandboxes in user namespaces of its own, below a group that
@@ -9,7 +10,7 @@ extension HostChecks {
 
     private static func userNamespaces(_ host: HostFacts) -> Finding {
         let trial = host.namespaceTrial
-        let whose = host.caller.uid == 0 ? "user 65534" : "user \(host.caller.uid)"
+        let whose = "user \(host.caller.uid == 0 ? SandboxIdentities.nobodyElse : host.caller.uid)"
         let detail =
             trial.map {
                 $0.error == 0
