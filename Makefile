@@ -150,7 +150,7 @@ export SOURCE_DATE_EPOCH
 install: build
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/sandboxd lib/systemd/system lib/sysusers.d lib/tmpfiles.d \
 	    share/bash-completion/completions share/zsh/vendor-completions share/fish/vendor_completions.d \
-	    share/doc/sandboxd/policies share/man/man1 share/man/man5 share/man/man8)
+	    share/doc/sandboxd share/man/man1 share/man/man5 share/man/man8)
 	install -m 755 $(addprefix $(PRODUCTS)/,$(INSTALLED)) $(DESTDIR)$(PRIVATE)
 	ln -sfn ../libexec/sandboxd/sandboxctl $(DESTDIR)$(PREFIX)/bin/sandboxctl
 	ln -sfn ../libexec/sandboxd/sandboxd $(DESTDIR)$(PREFIX)/sbin/sandboxd
@@ -165,9 +165,7 @@ install: build
 	$(PRODUCTS)/sandboxctl-verbs --generate-completion-script fish \
 	    >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sandboxctl.fish
 	$(MAKE) --no-print-directory manual MANUAL_DIRECTORY=$(DESTDIR)$(PREFIX)/share/man
-	install -m 644 README.md LICENSE Sources/SandboxPolicy/PolicyFormat.md Sources/SandboxWire/Protocol.md Sources/sandboxd/Records.md \
-	    $(DESTDIR)$(PREFIX)/share/doc/sandboxd
-	install -m 644 policies/*.yaml $(DESTDIR)$(PREFIX)/share/doc/sandboxd/policies
+	systemd/documents.py $(DESTDIR)$(PREFIX)/share/doc/sandboxd
 
 # Manual pages from what the programs say of themselves; the build does not wait for them.
 MANUAL_DIRECTORY ?= .build/man
