@@ -187,6 +187,12 @@ extension Connection {
         }
     }
 
+    /// In place of an answer that is larger than a frame can be.
+    static func refusal(ofTooMany bytes: Int, channel: UInt32?) -> ServerMessage {
+        let text = "an answer of \(bytes) bytes is more than a message may have"
+        return .error(channel: channel, error: ServiceError(.overloaded, text, category: .temporary))
+    }
+
     /// An answer on a channel in use would be taken for its run's.
     private func isFree(_ channel: UInt32) -> Bool {
         guard entries[channel] != nil || asking.contains(channel) else { return true }

@@ -179,50 +179,51 @@ package final class Connection: ChannelInboundHandler {
     /// What has waited, in one write.
     private func sendOutbox(then body: (() -> Void)? = nil) {
         guard !outbox.isEmpty else { return }
-        var bytes: [UInt8] = []
+        var frames = ControlFrames()
         do throws(WireError) {
-            for message in outbox { bytes += try frame(message).encoded }
-            #if SANDBOX_FAULTS
-                if Fault.expects(.answerHalfWritten),
-                    outbox.contains(where: { if case .result = $0 { true } else { false } })
-                {
-                    transmit(Array(bytes[..<(bytes.count / 2)]))
-                    bytes.removeFirst(bytes.count / 2)
-                    Fault.reach(.answerHalfWritten)
-                }
-            #endif
-            outbox.removeAll(keepingCapacity: true)
-            transmit(bytes, then: body)
+            for message in outbox {
+                try frames.append(message) { Self.refusal(ofTooMany: $0, channel: message.channel) }
+            }
         } catch {
             outbox = []
             log.error("a message could not be encoded", metadata: ["reason": "\("\(error)".shown)"])
             context?.close(promise: nil)
+            return
         }
-    }
-
-    private func frame(_ message: ServerMessage) throws(WireError) -> Frame {
-        let frame = try ControlCoding.frame(message)
-        // Of everything that is sent, a list of very many runs alone could be as large.
-        guard frame.payload.count > Frame.maximumControlBytes else { return frame }
-        let text = "an answer of \(frame.payload.count) bytes is more than a message may have"
-        let error = ServiceError(.overloaded, text, category: .temporary)
-        return try ControlCoding.frame(ServerMessage.error(channel: message.channel, error: error))
+        #if SANDBOX_FAULTS
+            let isEnd = outbox.contains { if case .result = $0 { true } else { false } }
+            if isEnd, Fault.expects(.answerHalfWritten) {
+                frames.withBytes { transmit(UnsafeRawBufferPointer(rebasing: $0[..<($0.count / 2)])) }
+                Fault.reach(.answerHalfWritten)
+                outbox = []
+                return frames.withBytes {
+                    transmit(UnsafeRawBufferPointer(rebasing: $0[($0.count / 2)...]), then: body)
+                }
+            }
+        #endif
+        outbox.removeAll(keepingCapacity: true)
+        frames.withBytes { transmit($0, then: body) }
     }
 
     func control(_ frame: Frame) {
         sendOutbox()
-        transmit(frame.encoded)
+        frame.encoded.withUnsafeBytes { transmit($0) }
     }
 
     /// Sends what is not output; a client that lets too much of it pile up is not reading and loses its connection.
-    private func transmit(_ frames: [UInt8], then body: (() -> Void)? = nil) {
+    private func transmit(_ frames: UnsafeRawBufferPointer, then body: (() -> Void)? = nil) {
         guard canSend, let context else { return }
-        let bytes = ByteBuffer(bytes: frames)
-        let count = bytes.readableBytes
-        guard controlBacklog + count <= Self.maximumControlBacklog else {
+        guard controlBacklog + frames.count <= Self.maximumControlBacklog else {
             log.info("closing a connection that does not read", metadata: ["uid": "\(client?.peer.uid ?? .max)"])
             return context.close(promise: nil)
         }
+        let sent = sendAtOnce(frames)
+        guard sent < frames.count else {
+            body?()
+            return
+        }
+        let bytes = ByteBuffer(bytes: UnsafeRawBufferPointer(rebasing: frames[sent...]))
+        let count = bytes.readableBytes
         controlBacklog += count
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
@@ -231,6 +232,15 @@ package final class Connection: ChannelInboundHandler {
             body?()
         }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
+    }
+
+    /// Beside NIO, as `DirectOutput`: an answer passes NIO's pipeline with a buffer, a promise and a queue of writes, which costs as
+    /// much as to make it. Returns how many bytes the socket took; the rest is NIO's, and so is a socket that is broken.
+    private func sendAtOnce(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let direct, framesOnTheirWay == 0, controlBacklog == 0,
+            case .bytes(let sent) = DescriptorIO.send(direct.socket, bytes)
+        else { return 0 }
+        return sent
     }
 
     /// Bytes below which a frame is one buffer; above, its header and its bytes are gathered by the kernel.

@@ -57,17 +57,23 @@ enum JSONText {
     static func append(_ text: String, to bytes: inout [UInt8]) {
         var text = text
         bytes.append(UInt8(ascii: "\""))
-        text.withUTF8 { text in
-            var done = 0
-            for (index, byte) in text.enumerated()
-            where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[done..<index]))
-                appendEscaped(byte, to: &bytes)
-                done = index + 1
-            }
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[done...]))
-        }
+        text.withUTF8 { appendEscaped($0, to: &bytes) }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    static func mustBeEscaped(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    /// What stands between the quotes.
+    static func appendEscaped(_ text: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+        var done = 0
+        for (index, byte) in text.enumerated() where mustBeEscaped(byte) {
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[done..<index]))
+            appendEscaped(byte, to: &bytes)
+            done = index + 1
+        }
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[done...]))
     }
 
     /// Appends a number, a whole one without a fraction.

@@ -4,54 +4,103 @@ import SandboxModel
 extension ServerMessage {
     /// The same bytes as by `Codable`, which a test holds it to; `nil` for what is left to that.
     var written: [UInt8]? {
+        var line = JSONLine()
+        return write(to: &line) ? line.withBytes { Array($0) } : nil
+    }
+
+    /// Appends it, and says whether this was one of them; where not, nothing was appended.
+    func write(to line: inout JSONLine) -> Bool {
+        let start = line.count
         switch self {
         case .started(let channel):
-            line {
+            line.object {
                 $0.member("channel", channel)
                 $0.member("type", "started")
             }
         case .accepted(let channel, let id, let window):
-            line {
+            line.object {
                 $0.member("channel", channel)
                 $0.member("id", id)
                 $0.member("stdin_window", window)
                 $0.member("type", "accepted")
             }
         case .result(let channel, let result) where result.isPlain:
-            line {
+            line.object {
                 $0.member("channel", channel)
-                $0.object("result", result.write)
+                $0.object("result") { result.write(to: &$0) }
                 $0.member("type", "result")
             }
-        default: nil
+        default: return false
         }
+        guard line.isWrong else { return true }
+        line.cut(to: start)
+        return false
+    }
+}
+
+/// Control frames behind each other, as they are written to a socket.
+package struct ControlFrames: ~Copyable {
+    private var line = JSONLine()
+
+    package init() {}
+
+    package var count: Int { line.count }
+
+    package func withBytes<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value { line.withBytes(body) }
+
+    /// Appends a message's frame.
+    ///
+    /// - Parameter instead: what is sent in place of a message of too many bytes.
+    /// - Throws: as `ControlCoding.frame`; nothing is appended then.
+    package mutating func append(
+        _ message: ServerMessage, instead: (_ bytes: Int) -> ServerMessage
+    ) throws(WireError) {
+        let start = line.count
+        try appendFrame(message)
+        let bytes = line.count - start - Frame.headerBytes
+        // Of everything that is sent, a list of very many runs alone could be as large.
+        guard bytes > Frame.maximumControlBytes else { return }
+        line.cut(to: start)
+        try appendFrame(instead(bytes))
     }
 
-    private func line(_ members: (inout JSONLine) -> Void) -> [UInt8]? {
-        var line = JSONLine()
-        line.object(nil, members)
-        return line.isWrong ? nil : line.bytes
+    private mutating func appendFrame(_ message: ServerMessage) throws(WireError) {
+        let start = line.count
+        append([UInt8](repeating: 0, count: Frame.headerBytes))
+        if !message.write(to: &line) {
+            do throws(WireError) {
+                append(try ControlCoding.json(message))
+            } catch {
+                line.cut(to: start)
+                throw error
+            }
+        }
+        var header: [UInt8] = []
+        Frame.appendHeader(.control, payloadBytes: line.count - start - Frame.headerBytes, to: &header)
+        line.replace(at: start, with: header)
     }
+
+    private mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBufferPointer { line.append($0) } }
 }
 
 extension RunResult {
     /// Nothing happened that only some runs tell of.
     fileprivate var isPlain: Bool { denials.isEmpty && limitsHit.isEmpty && trace == nil && weaker == nil }
 
-    fileprivate func write(_ line: inout JSONLine) {
+    fileprivate func write(to line: inout JSONLine) {
         line.member("backend", backend)
         line.emptyList("denials")
         line.member("id", id)
-        line.object("limits", limits.write)
+        line.object("limits") { limits.write(to: &$0) }
         line.emptyList("limits_hit")
-        line.object("outcome", outcome.write)
+        line.object("outcome") { outcome.write(to: &$0) }
         line.member("policy", policy)
-        line.object("usage", usage.write)
+        line.object("usage") { usage.write(to: &$0) }
     }
 }
 
 extension Outcome {
-    fileprivate func write(_ line: inout JSONLine) {
+    fileprivate func write(to line: inout JSONLine) {
         line.member("code", code)
         line.member("limit", limit)
         line.member("message", message)
@@ -62,7 +111,7 @@ extension Outcome {
 }
 
 extension Usage {
-    fileprivate func write(_ line: inout JSONLine) {
+    fileprivate func write(to line: inout JSONLine) {
         line.member("context_switches", contextSwitches)
         line.member("memory_peak_bytes", memoryPeakBytes)
         line.member("processes_peak", processesPeak)
@@ -82,7 +131,7 @@ extension Usage {
 }
 
 extension Limits {
-    fileprivate func write(_ line: inout JSONLine) {
+    fileprivate func write(to line: inout JSONLine) {
         line.member("cpu_ms", cpuMilliseconds)
         line.member("cpus", cpus)
         line.member("file_size_bytes", fileSizeBytes)

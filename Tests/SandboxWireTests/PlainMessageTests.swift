@@ -28,7 +28,18 @@ import Testing
         func number() -> UInt64 { .random(in: 0 ... .max) >> UInt64.random(in: 0..<64) }
         // More is no limit that can be read.
         func amount() -> UInt64 { number() >> 11 }
-        func size() -> Double { .random(in: 0...1e6) * [1, 1e-9, 1e12].randomElement()! }
+        func size() -> Double {
+            // As they are measured, and any other; some of them just not as they are measured.
+            let short = [
+                0, -0.0, 0.001, 0.01, 0.1, 1e-4, 1.5, 0.0015, 999_999_999.999, 1e9, 1e9 + 0.001, -1.25, 123.45,
+            ]
+            let number = Double.random(in: 0...1e6)
+            let thousandths = (number * 1000).rounded() / 1000
+            return [
+                number, number * 1e-9, number * 1e12, thousandths, thousandths.nextUp, thousandths.nextDown,
+                short.randomElement()!,
+            ].randomElement()!
+        }
         var usage = Usage()
         let amounts: [WritableKeyPath<Usage, UInt64?>] = [
             \.wallMilliseconds, \.userMilliseconds, \.systemMilliseconds, \.memoryPeakBytes, \.processesPeak,
@@ -87,6 +98,54 @@ import Testing
             #expect(ServerMessage.result(channel: 1, result: result).written == nil)
             #expect(throws: WireError.self) { try ControlCoding.frame(.result(channel: 1, result: result)) }
         }
+    }
+}
+
+/// Messages in one piece of memory: to the byte their frames behind each other.
+@Suite struct ControlFramesTests {
+    private let never: (Int) -> ServerMessage = { _ in
+        Issue.record("nothing was too large")
+        return .started(channel: 0)
+    }
+
+    private func bytes(_ frames: borrowing ControlFrames) -> [UInt8] { frames.withBytes { Array($0) } }
+
+    /// Some are written, some are left to `Codable`, and one is larger than the memory was.
+    @Test func `several`() throws {
+        let messages: [ServerMessage] = [
+            .accepted(channel: 1, id: String(repeating: "a\"é", count: 3000), stdinWindow: 7), .started(channel: 1),
+            .error(channel: 2, error: ServiceError(.overloaded, String(repeating: "x", count: 5000))),
+            .result(channel: 1, result: RunResult(id: "i", policy: "p", outcome: Outcome(reason: .lost, message: "m"))),
+        ]
+        var frames = ControlFrames()
+        for message in messages { try frames.append(message, instead: never) }
+        #expect(try bytes(frames) == messages.flatMap { try ControlCoding.frame($0).encoded })
+        #expect(frames.count == bytes(frames).count)
+    }
+
+    @Test func `too large a one is another`() throws {
+        let id = String(repeating: "x", count: Frame.maximumControlBytes)
+        let other = ServerMessage.error(channel: 3, error: ServiceError(.overloaded, "too large"))
+        var frames = ControlFrames()
+        try frames.append(.started(channel: 9), instead: never)
+        try frames.append(.accepted(channel: 3, id: id, stdinWindow: 1)) { count in
+            #expect(count > Frame.maximumControlBytes)
+            return other
+        }
+        let expected = try [ServerMessage.started(channel: 9), other].flatMap { try ControlCoding.frame($0).encoded }
+        #expect(bytes(frames) == expected)
+    }
+
+    @Test func `what cannot be written leaves nothing`() throws {
+        var result = RunResult(id: "", policy: "", outcome: Outcome(reason: .lost, message: ""))
+        result.limits.cpus = .nan
+        var frames = ControlFrames()
+        try frames.append(.started(channel: 9), instead: never)
+        let before = bytes(frames)
+        #expect(throws: WireError.self) { try frames.append(.result(channel: 1, result: result), instead: never) }
+        #expect(bytes(frames) == before)
+        try frames.append(.started(channel: 9), instead: never)
+        #expect(bytes(frames) == before + before)
     }
 }
 
