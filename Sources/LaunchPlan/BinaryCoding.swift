@@ -15,7 +15,7 @@ package enum PlanError: Error, Equatable, Sendable {
 package struct BinaryWriter: Sendable {
     package private(set) var bytes: [UInt8] = []
 
-    package init() {}
+    package init() { bytes.reserveCapacity(512) }
 
     package mutating func put(_ value: UInt8) { bytes.append(value) }
     package mutating func put(_ value: Bool) { bytes.append(value ? 1 : 0) }
@@ -29,7 +29,13 @@ package struct BinaryWriter: Sendable {
         put(value ?? 0)
     }
 
-    package mutating func put(_ string: String) { put(raw: Array(string.utf8)) }
+    package mutating func put(_ string: String) {
+        var string = string
+        string.withUTF8 {
+            put(UInt32($0.count))
+            bytes.append(contentsOf: $0)
+        }
+    }
 
     package mutating func put(raw: [UInt8]) {
         put(UInt32(raw.count))
@@ -49,13 +55,14 @@ package struct BinaryReader: Sendable {
 
     package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    package mutating func integer<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(PlanError) -> Value {
+    package mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
+        _: Value.Type = Value.self
+    ) throws(PlanError) -> Value {
         let size = MemoryLayout<Value>.size
-        guard offset + size <= bytes.count else { throw .truncated }
-        var value: Value = 0
-        for index in (0..<size).reversed() { value = (value << 8) | Value(truncatingIfNeeded: bytes[offset + index]) }
+        guard size <= bytes.count - offset else { throw .truncated }
+        let value = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Value.self) }
         offset += size
-        return value
+        return Value(littleEndian: value)
     }
 
     package mutating func bool(_ name: String) throws(PlanError) -> Bool {
@@ -73,16 +80,20 @@ package struct BinaryReader: Sendable {
     }
 
     package mutating func raw(_ name: String, maximum: Int) throws(PlanError) -> [UInt8] {
+        Array(try slice(name, maximum: maximum))
+    }
+
+    private mutating func slice(_ name: String, maximum: Int) throws(PlanError) -> ArraySlice<UInt8> {
         let count = Int(try integer(UInt32.self))
         guard count <= maximum else { throw .tooLarge(name) }
-        guard offset + count <= bytes.count else { throw .truncated }
+        guard count <= bytes.count - offset else { throw .truncated }
         defer { offset += count }
-        return Array(bytes[offset..<offset + count])
+        return bytes[offset..<offset + count]
     }
 
     /// A string without NUL. Bytes that are not UTF-8 are an error: nothing that sandboxd sends has any.
     package mutating func string(_ name: String, maximum: Int = 4096) throws(PlanError) -> String {
-        let raw = try raw(name, maximum: maximum)
+        let raw = try slice(name, maximum: maximum)
         guard !raw.contains(0) else { throw .nulByte(name) }
         guard let string = String(validating: raw, as: UTF8.self) else { throw .badValue(name) }
         return string
