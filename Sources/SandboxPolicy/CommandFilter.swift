@@ -45,15 +45,16 @@ struct CommandJudge {
 
     let policy: Policy
     let scan: CommandScan
-    private var rules: [CommandRule] { policy.denied.rules }
 
     /// The first command that a rule denies.
     func denied() -> Answer? {
+        let rules = policy.denied.rules
         for command in scan.commands {
             for index in policy.denied.candidates(command) {
-                let rule = rules[index]
-                let match = rule.check.map { scan.matches($0, command) } ?? rule.denies(command.words)
+                // Not `let rule = rules[index]`: a copy of each, for the few that match.
+                let match = rules[index].check.map { scan.matches($0, command) } ?? rules[index].denies(command.words)
                 guard match == .yes else { continue }
+                let rule = rules[index]
                 let parts = [rule.reason, rule.hint].compactMap { $0 }
                 let hint = parts.isEmpty ? "policy \(policy.name) denies this command" : parts.joined(separator: "; ")
                 return answer(rule.location, command, hint)
@@ -67,6 +68,7 @@ struct CommandJudge {
 
     func doubt() -> (reason: String, subject: String)? {
         for doubt in scan.doubts { return (doubt.reason, doubt.subject) }
+        let rules = policy.denied.rules
         for command in scan.commands {
             for index in policy.denied.candidates(command) {
                 let rule = rules[index]

@@ -2,17 +2,30 @@ import ShellSyntax
 
 /// One command that a request may run, as far as its text shows.
 struct FoundCommand {
-    var words: [ShellValue]
-    var assignments: [ShellInvocation.Assignment] = []
-    var redirections: [ShellInvocation.Redirection] = []
+    let words: [ShellValue]
+    let assignments: [ShellInvocation.Assignment]
+    let redirections: [ShellInvocation.Redirection]
     /// The shell text that it stands in, and where in its list.
-    var place: (text: Int, index: Int)?
+    let place: (text: Int, index: Int)?
     /// Whether a shell runs it itself, so that a builtin or a function of its name comes first.
-    var isInShell = false
-    var isFunction = false
+    let isInShell: Bool
+    let isFunction: Bool
+    /// The program without its directory, where that is known. Every rule asks for it.
+    let name: String?
 
-    /// The program without its directory, where that is known.
-    var name: String? { words.first?.literal.map(PolicyPath.lastComponent) }
+    init(
+        words: [ShellValue], assignments: [ShellInvocation.Assignment] = [],
+        redirections: [ShellInvocation.Redirection] = [], place: (text: Int, index: Int)? = nil,
+        isInShell: Bool = false, isFunction: Bool = false
+    ) {
+        self.words = words
+        self.assignments = assignments
+        self.redirections = redirections
+        self.place = place
+        self.isInShell = isInShell
+        self.isFunction = isFunction
+        name = words.first?.literal.map(PolicyPath.lastComponent)
+    }
 
     /// Whether it is a builtin that starts nothing, or a function whose commands are judged themselves.
     var isHarmlessBuiltin: Bool {

@@ -87,16 +87,15 @@ enum PolicyPath {
 
     /// The name behind the last slash, bytewise as the kernel reads it; of "/usr/bin/" it is "bin", of "/" nothing.
     static func lastComponent(_ path: String) -> String {
-        var end = path.utf8.endIndex
+        var path = path
         let slash = UInt8(ascii: "/")
-        while end > path.utf8.startIndex, path.utf8[path.utf8.index(before: end)] == slash {
-            end = path.utf8.index(before: end)
+        return path.withUTF8 { bytes in
+            var end = bytes.count
+            while end > 0, bytes[end - 1] == slash { end -= 1 }
+            var start = end
+            while start > 0, bytes[start - 1] != slash { start -= 1 }
+            return String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
         }
-        let kept = path.utf8[..<end]
-        guard let last = kept.lastIndex(of: slash) else {
-            return end == path.utf8.endIndex ? path : String(path[..<end])
-        }
-        return String(path[kept.index(after: last)..<end])
     }
 
     static func isAtOrBelow(_ path: String, _ directory: String) -> Bool {

@@ -33,6 +33,7 @@ package struct ShellValue: Sendable, Hashable {
 
     /// The text, where all of it is known.
     package var literal: String? {
+        if segments.count == 1, case .text(let all) = segments[0] { return all }
         var text = ""
         for segment in segments {
             guard case .text(let piece) = segment else { return nil }
