@@ -24,10 +24,15 @@ extension Engine {
         launcher.send(.prepare(policy: policy))
     }
 
-    /// Asks the launcher for a run whose policy is served, or when it is.
-    func send(_ run: Run, _ launch: HeldLaunch) {
+    /// Whether a run by this policy can be asked for at once.
+    func isServed(_ policy: String) -> Bool {
+        if case .served = verifier.admission(to: policy) { true } else { false }
+    }
+
+    /// Asks the launcher for a run when its policy is served.
+    func hold(_ run: Run, _ launch: HeldLaunch) {
         switch verifier.admission(to: launch.plan.policy) {
-        case .served: sendNow(run, launch)
+        case .served: run.wasSent(at: sendNow(launch))
         case .refused(let error):
             launch.close()
             // The owner has not been told of the run yet.
@@ -37,15 +42,16 @@ extension Engine {
             verifier.whenDecided(launch.plan.policy) { [weak self, weak run] error in
                 // It may have been cancelled meanwhile.
                 guard let self, let run, let launch = held.removeValue(forKey: run.number) else { return }
-                guard let error else { return sendNow(run, launch) }
+                guard let error else { return run.wasSent(at: sendNow(launch)) }
                 launch.close()
                 run.handle(.refused(error))
             }
         }
     }
 
-    private func sendNow(_ run: Run, _ launch: HeldLaunch) {
-        // Before: the launcher can have it before this returns.
+    /// Asks the launcher for a run whose policy is served. Returns when (CLOCK_MONOTONIC, nanoseconds): before, because the launcher
+    /// can have it before this returns.
+    func sendNow(_ launch: HeldLaunch) -> UInt64 {
         let now = monotonicNanoseconds()
         // One that was held while policies were reloaded is still for the policy that it was judged by: any other is refused then.
         var plan = launch.plan
@@ -54,7 +60,7 @@ extension Engine {
         #if SANDBOX_FAULTS
             Fault.reach(.requestSent)
         #endif
-        run.wasSent(at: now)
+        return now
     }
 
     /// Ends a run's tree; one that the launcher has not been asked for ends here.

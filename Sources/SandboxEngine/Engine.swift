@@ -243,6 +243,9 @@ package final class Engine {
         #if SANDBOX_FAULTS
             Fault.reach(.pipesMade)
         #endif
+        // The launcher first: all that follows is done while that has the request already.
+        let launch = HeldLaunch(plan: plan, descriptors: descriptors)
+        let sentAt = isServed(plan.policy) ? sendNow(launch) : nil
         let run = Run(
             id: id, channel: channel, client: client, plan: plan, policy: policy, compiled: compiled,
             limits: inForce, request: request, window: window, stamps: stamps, streams: streams, owner: owner,
@@ -260,7 +263,8 @@ package final class Engine {
         runs[plan.run] = run
         numbers[id] = plan.run
         client.runs += 1
-        send(run, HeldLaunch(plan: plan, descriptors: descriptors))
+        if let sentAt { run.wasSent(at: sentAt) } else { hold(run, launch) }
+        pipes.refillSoon()
         afterwards.add { [weak run] in run?.watchForOutput() }
         return run
     }

@@ -73,10 +73,14 @@ final class PipeReserve {
 
     init(_ afterwards: Afterwards) { self.afterwards = afterwards }
 
+    /// `refillSoon` is to follow, when the launcher has been asked.
     func take() throws(SystemError) -> Streams {
-        afterwards.add { [weak self] in self?.fill() }
         guard let box = boxes.popLast() else { return try Streams() }
         return box.take()
+    }
+
+    func refillSoon() {
+        afterwards.add { [weak self] in self?.fill() }
     }
 
     /// Without descriptors left there is no reserve, and the next run hears of it.

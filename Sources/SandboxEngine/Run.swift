@@ -248,12 +248,12 @@ package final class Run {
         timers = [:]
         // Before it lets go of what it has read.
         let end = end(verdict)
-        stdin?.close()
-        output.close()
         onEnd(verdict)
         answerSampleWaiters()
         owner?.runEnded(channel: channel, end)
         owner = nil
+        stdin?.close()
+        output.close()
         onTold(verdict)
     }
 

@@ -6,6 +6,27 @@ extension OutputKeep {
     var tailBytes: Int { Int(stdout?.tailBytes ?? 0) + Int(stderr?.tailBytes ?? 0) }
 }
 
+/// Something of each of the two outputs.
+private struct OfBoth<Value> {
+    var stdout: Value
+    var stderr: Value
+
+    subscript(_ kind: OutputKind) -> Value {
+        _read {
+            switch kind {
+            case .stdout: yield stdout
+            case .stderr: yield stderr
+            }
+        }
+        _modify {
+            switch kind {
+            case .stdout: yield &stdout
+            case .stderr: yield &stderr
+            }
+        }
+    }
+}
+
 /// The output side of a run: its streams, what of them is carried to the client, and the client's credit. Confined to the
 /// loop.
 ///
@@ -16,10 +37,10 @@ final class RunOutput {
     private let stdout: OutputStream?
     private let stderr: OutputStream?
     private var ledger: OutputLedger
-    private var tails: [OutputKind: TailBuffer]
-    /// Streams whose last byte has been handed over.
-    private var done: Set<OutputKind> = []
-    private var omissionIsTold: Set<OutputKind> = []
+    private var tails: OfBoth<TailBuffer>
+    /// Whether a stream's last byte has been handed over.
+    private var done = OfBoth(stdout: false, stderr: false)
+    private var omissionIsTold = OfBoth(stdout: false, stderr: false)
     /// Output bytes that the client is ready for; `nil` when its connection's flow control is all there is.
     private var credit: UInt64?
     private var isAbandoned = false
@@ -46,13 +67,12 @@ final class RunOutput {
         stderr = streams.stderr
         credit = window.map(UInt64.init)
         ledger = OutputLedger(limits: limits, keep: keep)
-        tails = [
-            .stdout: TailBuffer(capacity: ledger.stdout.tailBytes),
-            .stderr: TailBuffer(capacity: ledger.stderr.tailBytes),
-        ]
+        tails = OfBoth(
+            stdout: TailBuffer(capacity: ledger.stdout.tailBytes),
+            stderr: TailBuffer(capacity: ledger.stderr.tailBytes))
         for (kind, stream) in [(OutputKind.stdout, stdout), (.stderr, stderr)] {
             guard let stream else {
-                done.insert(kind)
+                done[kind] = true
                 continue
             }
             stream.demand = { [weak self] in self?.demand(kind) ?? .none }
@@ -63,17 +83,17 @@ final class RunOutput {
         }
     }
 
-    var isDone: Bool { done.count == OutputKind.allCases.count }
+    var isDone: Bool { done.stdout && done.stderr }
     /// Bytes that may come to be held here for the client.
     var tailCapacity: Int { ledger.stdout.tailBytes + ledger.stderr.tailBytes }
     /// Bytes that are.
-    var heldBytes: Int { tails.values.reduce(0) { $0 + $1.count } }
+    var heldBytes: Int { tails.stdout.count + tails.stderr.count }
 
     /// What the command wrote, as far as it was read, and whether the client got less.
     func report(_ kind: OutputKind) -> (bytes: UInt64, isTruncated: Bool) {
         let isBroken = (kind == .stdout ? stdout : stderr)?.truncated ?? false
         // Of a run that is not waited for any longer, the rest has not been carried.
-        return (ledger[kind].observed, ledger[kind].isTruncated || isBroken || !done.contains(kind))
+        return (ledger[kind].observed, ledger[kind].isTruncated || isBroken || !done[kind])
     }
 
     /// Whether the command has written what the client does not take: it is not the command that is idle.
@@ -104,7 +124,7 @@ final class RunOutput {
     /// Nobody takes output any more. What the tree still writes is read and dropped, so that it can end in its own way.
     func abandon() {
         isAbandoned = true
-        for kind in OutputKind.allCases { tails[kind]?.clear() }
+        for kind in OutputKind.allCases { tails[kind].clear() }
         resume()
     }
 
@@ -119,8 +139,8 @@ final class RunOutput {
     func close() {
         stdout?.close()
         stderr?.close()
-        for kind in OutputKind.allCases { tails[kind]?.clear() }
-        done = Set(OutputKind.allCases)
+        for kind in OutputKind.allCases { tails[kind].clear() }
+        done = OfBoth(stdout: true, stderr: true)
     }
 
     // MARK: - While it is written
@@ -158,7 +178,7 @@ final class RunOutput {
     private func keep(_ kind: OutputKind, _ bytes: UnsafeRawBufferPointer) {
         let passage = ledger.read(bytes.count, of: kind)
         if !isAbandoned {
-            tails[kind]?.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(passage.passed)))
+            tails[kind].append(UnsafeRawBufferPointer(rebasing: bytes.prefix(passage.passed)))
         }
         onActivity()
         tell(passage)
@@ -184,23 +204,26 @@ final class RunOutput {
 
     /// Once the stream has ended: what is missing, then the last bytes, as fast as the client takes them.
     private func sendTail(_ kind: OutputKind) {
-        guard let stream = kind == .stdout ? stdout : stderr, stream.hasEnded, !done.contains(kind) else { return }
-        while !isAbandoned, let tail = tails[kind] {
-            let omitted = omissionIsTold.contains(kind) ? 0 : ledger[kind].omitted(besides: tail.count)
-            guard omitted > 0 || tail.count > 0 else { break }
+        guard let stream = kind == .stdout ? stdout : stderr, stream.hasEnded, !done[kind] else { return }
+        while !isAbandoned {
+            let kept = tails[kind].count
+            let omitted = omissionIsTold[kind] ? 0 : ledger[kind].omitted(besides: kept)
+            guard omitted > 0 || kept > 0 else { break }
             guard takesOutput() else { return }
             if omitted > 0 {
-                omissionIsTold.insert(kind)
+                omissionIsTold[kind] = true
                 onOmission(kind, omitted)
                 continue
             }
             // Without this, the next round would count what has been sent of the tail as missing.
-            omissionIsTold.insert(kind)
+            omissionIsTold[kind] = true
             let most = min(credit ?? .max, UInt64(OutputStream.chunk))
-            guard most > 0, let bytes = tails[kind]?.removeFirst(Int(most)) else { return }
+            guard most > 0 else { return }
+            let bytes = tails[kind].removeFirst(Int(most))
             send(kind, bytes)
         }
-        guard done.insert(kind).inserted else { return }
+        guard !done[kind] else { return }
+        done[kind] = true
         onDone()
     }
 }
