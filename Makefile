@@ -27,7 +27,7 @@ FUZZ := .build/fuzz/release/Fuzzing
 # much time or a Swift toolchain inside, what is about words and policies alone, and two tests of VerifyTests: their policy
 # `small` has a twentieth of a core, with which a probe on an emulated processor does not end in its five seconds; and 10,000
 # processes. The seconds are those of one machine's tests, without the boot.
-VM_SLOW := 10,000 zombies|every policy.s confinement|verify prints a table|a preparer that was behind
+VM_SLOW := 10,000 zombies|hundreds of sandboxes|every policy.s confinement|verify prints a table|a preparer that was behind
 VM_SKIP ?= RaceTests|HostileMessage|BenchTests|DocumentedClients|UserPackage|BadInput|BuiltInPolicy|PolicyVerb|ServicePolicy|$(VM_SLOW)
 VM_SECONDS ?= 3000
 export VM_FILTER VM_SKIP VM_SECONDS
