@@ -139,7 +139,8 @@ struct SilentStartTests {
         var limits = LaunchLimits.testing
         limits.cpuMillicores = 5
         var told = 0
-        for _ in 1...5 {
+        // A pid 1 that is quick has told it with what its group had left: on a fast host it is four out of five.
+        for _ in 1...100 where told == 0 {
             let before = monotonicNanoseconds()
             let (run, _) = try harness.submit(["sh", "-c", "while :; do :; done"], limits: limits)
             usleep(60_000)
