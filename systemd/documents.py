@@ -75,7 +75,8 @@ def main(directory):
         names = sorted(os.listdir(path)) if os.path.isdir(path) else [""]
         for name in names:
             one = os.path.join(path, name) if name else path
-            if os.path.isdir(one):
+            # Of a directory, what is meant to be read: not what an editor has left there.
+            if os.path.isdir(one) or not one.endswith((".md", ".yaml", "LICENSE")):
                 continue
             with open(one, "rb") as file:
                 contents = file.read()

@@ -10,9 +10,13 @@ package struct FileLock: ~Copyable, Sendable {
     /// - Parameter isWritable: whether the descriptor that holds it can write; for one that a process keeps which is to have no such
     ///   right later. `write` works all the same, as long as the process may open the file.
     package init?(at path: String, isWritable: Bool = true) throws(SystemError) {
-        let flags = (isWritable ? O_RDWR : O_RDONLY) | O_CREAT | O_CLOEXEC | O_NOFOLLOW
+        let flags = (isWritable ? O_RDWR : O_RDONLY) | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
         let file = OwnedDescriptor(owning: try system("open", path) { open(path, flags, 0o600) })
         let number = file.number
+        // A pipe in its place would be waited for, for ever.
+        var status = stat()
+        try system("look at", path) { fstat(number, &status) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError("lock", path, errno: EINVAL) }
         guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
             guard code == EWOULDBLOCK else { throw SystemError("lock", path, errno: code) }
@@ -24,7 +28,7 @@ package struct FileLock: ~Copyable, Sendable {
 
     /// What is in the file of somebody else's lock, as far as it is looked at.
     package static func start(of path: String, bytes count: Int) -> String {
-        let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else { return "" }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: count)

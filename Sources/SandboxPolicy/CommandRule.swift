@@ -73,7 +73,7 @@ struct CommandRule: Sendable, Hashable {
 
 extension Policy {
     /// Whether a command's first word is a name, which is searched in `PATH`, or the plain path of something that this policy shows
-    /// of the host: of neither can a run choose what it is.
+    /// of the host: a run chooses what neither is, as long as nothing that is shown can be written (`read` above a workspace).
     func isOfHost(_ word: String) -> Bool {
         guard word.utf8.contains(UInt8(ascii: "/")) else { return true }
         guard word.hasPrefix("/"), PolicyPath.normalised(word) == word else { return false }

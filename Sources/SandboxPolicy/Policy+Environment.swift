@@ -22,12 +22,15 @@ extension Policy {
             guard VariableName.isValid(name[...]), !value.utf8.contains(0) else {
                 throw refusal(name, place(.pass), "a variable's name is letters, digits and _, its value has no NUL")
             }
+            // Asking for what the policy sets anyway changes nothing.
+            if effective[name] == value { continue }
             if passed.contains(where: { Glob($0.value).matches(name) }) {
+                guard mayChange(name, passed.map(\.value)) else {
+                    throw refusal(name, place(.pass), hintForChange)
+                }
                 effective[name] = value
                 continue
             }
-            // Asking for what the policy sets anyway changes nothing.
-            if effective[name] == value { continue }
             if let set = variables[name] {
                 throw refusal(
                     name, set.location, "policy \(self.name) sets this variable and does not pass another value")
@@ -35,6 +38,16 @@ extension Policy {
             throw refusal(name, place(.pass), hintForPassed(passed.map(\.value)))
         }
         return effective.keys.sorted().map { "\($0)=\(effective[$0] ?? "")" }
+    }
+
+    /// With a list of what is allowed, a variable that makes a program of it another one is meant only where it is named: `PATH=.`
+    /// would let the workspace choose what each name is.
+    private func mayChange(_ variable: String, _ passed: [String]) -> Bool {
+        rules(.allow) == nil || !ShellBuiltins.changesOthers(variable) || passed.contains(variable)
+    }
+
+    private var hintForChange: String {
+        "it changes what the commands do that policy \(name) allows; leave it out, or use a policy whose environment.pass names it"
     }
 
     private func hintForPassed(_ passed: [String]) -> String {

@@ -129,6 +129,22 @@ struct StartUpTests {
         #expect(modes == [O_RDONLY])
     }
 
+    /// Whoever may write the socket's directory can put a pipe there, which an open for reading waits at.
+    @Test func `a pipe in the place of the lock is refused, and not waited for`() throws {
+        let directory = TemporaryDirectory()
+        let path = "\(directory.path)/lock"
+        try #require(mkfifo(path, 0o600) == 0)
+        for isWritable in [false, true] {
+            do throws(SystemError) {
+                _ = try FileLock(at: path, isWritable: isWritable)
+                Issue.record("a pipe is a lock, writable: \(isWritable)")
+            } catch {
+                #expect(error.errno == EINVAL, "\(error)")
+            }
+        }
+        #expect(FileLock.start(of: path, bytes: 8) == "")
+    }
+
     /// Whoever is refused tells of the other one's pid, and reads nothing else of a file that may be large.
     @Test func `of another service's lock a pid is read, and no more`() throws {
         let directory = TemporaryDirectory()

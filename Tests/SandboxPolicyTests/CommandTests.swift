@@ -79,6 +79,26 @@ struct CommandTests {
         #expect(denial(path, ["/workspace/git"]) == nil && denial(path, ["git"]) != nil)
     }
 
+    /// Else the workspace would choose what each name is.
+    @Test("with allow, a request changes PATH and the like only where pass names them")
+    func changedByRequest() throws {
+        func isPassed(_ lines: String, _ variables: [String: String]) throws -> Bool {
+            let policy = try policy(lines)
+            return (try? policy.environment(requested: variables)) != nil
+        }
+        let allow = "commands: { allow: [wc] }\n"
+        for name in ["PATH", "LD_PRELOAD", "BASH_ENV", "GIT_DIR", "PYTHONPATH"] {
+            #expect(try !isPassed(allow + "environment: { pass: [\"*\"] }\n", [name: "/workspace"]), "\(name)")
+            #expect(try isPassed(allow + "environment: { pass: [\"*\", \(name)] }\n", [name: "/workspace"]))
+            #expect(try isPassed("environment: { pass: [\"*\"] }\n", [name: "/workspace"]))
+        }
+        #expect(try isPassed(allow + "environment: { pass: [\"*\"] }\n", ["COLOUR": "red"]))
+        // What is so already is no change.
+        #expect(
+            try isPassed(
+                allow + "environment: { pass: [\"*\"], set: { PATH: /usr/bin } }\n", ["PATH": "/usr/bin"]))
+    }
+
     @Test("a pattern of paths does not allow detours")
     func detours() throws {
         let own = try policy("commands: { allow: [\"/opt/*/tool\"] }\n")

@@ -43,9 +43,13 @@ extension HostChecks {
         return Finding(
             .service, "policies", found: isValid, .needed, detail,
             means:
-                "the service starts with all of its policies or not at all; they are root's, and nobody else may write them",
+                """
+                the service starts with all of its policies or not at all; they are root's, and nobody else may write them: what \
+                is listed may be somebody else's, and is to be read before it is made root's
+                """,
+            // No chown: it would make root's, and trusted, whatever somebody has put there.
             remedy: plainPath(place.directory).map {
-                "chown -R root:root \($0) && chmod -R go-w \($0) && sandboxctl policy check \($0)"
+                #"find \#($0) \( ! -user root -o -perm /022 \) -ls; sandboxctl policy check \#($0)"#
             })
     }
 

@@ -158,11 +158,17 @@ extension HostFacts {
     private static func serviceArguments(_ facts: HostFacts) -> [String]? {
         guard case .answers(_, _, _, _, var pid) = facts.service else { return nil }
         if pid == 1 { pid = Units(facts.units).service("MainPID").flatMap { Int32($0) } ?? 0 }
-        guard pid > 1, let text = contents("/proc/\(pid)/cmdline") else { return nil }
-        let words = text.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
-        // Who listened may have ended, and somebody else have its number.
-        guard words.first?.split(separator: "/").last == "sandboxd" else { return nil }
-        return Array(words.dropFirst())
+        // Who listened may have ended, and somebody else have its number, or be no sandboxd at all: only what runs this very program is
+        // believed what it was started with. (Whose the process is must be the caller's to see.)
+        guard pid > 1, isOurs(pid), let text = contents("/proc/\(pid)/cmdline") else { return nil }
+        return text.split(separator: "\0", omittingEmptySubsequences: false).dropFirst().map(String.init)
+    }
+
+    private static func isOurs(_ pid: Int32) -> Bool {
+        guard let program = try? CompanionProgram.path("sandboxd") else { return false }
+        var (theirs, ours) = (stat(), stat())
+        return stat("/proc/\(pid)/exe", &theirs) == 0 && stat(program, &ours) == 0
+            && theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino
     }
 
     private static func userManager(_ caller: Caller) -> String? {

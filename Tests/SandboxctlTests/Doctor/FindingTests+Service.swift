@@ -171,13 +171,13 @@ extension FindingTests {
         ) {
             $0.files["/etc/sandboxd/policies/own.yaml"] = "version: 1\nextends: default\nnonsense: 1\n"
         },
-        Lack("policies", .needed, detail: "own.yaml is not a file that root alone can write", remedy: "chmod -R go-w") {
+        Lack("policies", .needed, detail: "own.yaml is not a file that root alone can write", remedy: "-perm /022") {
             $0.nodes["/etc/sandboxd/policies/own.yaml"]?.mode = 0o664
         },
         // Where the service has its own.
         Lack(
             "policies", .needed, detail: "/srv/policies is not a directory that root alone can write",
-            remedy: "chown -R root:root /srv/policies &&"
+            remedy: "find /srv/policies "
         ) {
             $0.files["/etc/default/sandboxd"] =
                 "# Options\nSANDBOXD_OPTIONS=\"--warm 4 --policy-directory /srv/policies\"\n"
@@ -189,7 +189,7 @@ extension FindingTests {
             $0.nodes["/srv/one.yaml"] = .init(kind: .regular, uid: 1000, gid: 0, mode: 0o664)
             $0.files["/srv/one.yaml"] = "nonsense: 1\n"
         },
-        Lack("policies", .needed, detail: "not a directory that root alone can write", remedy: "chown -R root:root") {
+        Lack("policies", .needed, detail: "not a directory that root alone can write", remedy: "! -user root") {
             $0.nodes["/etc/sandboxd/policies"]?.uid = 1000
         },
     ]
