@@ -58,7 +58,7 @@ struct ExecTests {
         #expect(wall.ran.status == 124 && wall.result?.outcome.reason == .wallTimeout)
         #expect(wall.result?.outcome.limit == 200 && wall.result?.outcome.observed ?? 0 >= 200)
         #expect(wall.ran.errors.contains("wall_timeout"))
-        let idle = try exec(["--idle", "200ms"], ["sh", "-c", "echo once; sleep 30"])
+        let idle = try exec(["--idle", "\(200 * Slowness.factor)ms"], ["sh", "-c", "echo once; sleep 30"])
         #expect(idle.ran.status == 124 && idle.result?.outcome.reason == .idleTimeout && idle.ran.output == "once\n")
         // Two processes share the second of CPU time.
         let cpu = try exec(["--cpu-time", "500ms"], ["sh", "-c", "(while :; do :; done) & while :; do :; done"])

@@ -32,8 +32,8 @@ struct OutcomeTests {
         #expect(wall.outcome.observed ?? 0 >= 150 && wall.usage.wallMilliseconds ?? 0 >= 150)
         #expect(wall.limits.wallMilliseconds == 150)
         let script = "for i in 1 2 3 4; do echo $i; sleep 0.2; done; sleep 60"
-        let idle = try await result(["sh", "-c", script], Limits(idleMilliseconds: 900))
-        #expect(idle.outcome.reason == .idleTimeout && idle.outcome.limit == 900)
+        let idle = try await result(["sh", "-c", script], Limits(idleMilliseconds: 900 * Slowness.factor))
+        #expect(idle.outcome.reason == .idleTimeout && idle.outcome.limit == 900 * Slowness.factor)
         // Output puts it off: it is counted from the last of it.
         #expect(idle.outcome.observed ?? 0 >= 900 && idle.usage.wallMilliseconds ?? 0 >= 1500, "\(idle)")
         #expect(idle.usage.stdoutBytes == 8)

@@ -78,7 +78,8 @@ struct OutputKeepTests {
 
     @Test func `a command that is ended has its tail too`() async throws {
         let output = try await run(
-            "seq 10000; printf last; exec sleep 60", part(5, 4), Limits(wallMilliseconds: 1500, graceMilliseconds: 0))
+            "seq 10000; printf last; exec sleep 60", part(5, 4),
+            Limits(wallMilliseconds: 1500 * Slowness.factor, graceMilliseconds: 0))
         #expect(output.result.outcome.reason == .wallTimeout)
         #expect(output.outputText == "1\n2\n3last")
     }
@@ -93,7 +94,8 @@ struct OutputKeepTests {
         #expect(limited.result.outcome.reason == .outputLimit && limited.result.outcome.limit == 1_000_000)
         #expect(limited.result.outcome.observed ?? 0 > 1_000_000 && limited.standardOutput.count <= 20)
         let idle = try await run(
-            "for i in 1 2 3 4 5 6; do echo $i; sleep 0.2; done; sleep 60", part(1, 0), Limits(idleMilliseconds: 900))
+            "for i in 1 2 3 4 5 6; do echo $i; sleep 0.2; done; sleep 60", part(1, 0),
+            Limits(idleMilliseconds: 900 * Slowness.factor))
         #expect(idle.result.outcome.reason == .idleTimeout && idle.result.usage.stdoutBytes == 12)
     }
 

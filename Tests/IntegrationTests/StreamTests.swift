@@ -98,7 +98,8 @@ struct StreamTests {
         }
         let late = try await service.client().run(
             RunRequest(
-                argv: ["sh", "-c", "head -c \(bytes) /dev/zero; exec sleep 60"], limits: Limits(wallMilliseconds: 500)))
+                argv: ["sh", "-c", "head -c \(bytes) /dev/zero; exec sleep 60"],
+                limits: Limits(wallMilliseconds: 500 * Slowness.factor)))
         #expect(late.result.outcome.reason == .wallTimeout && late.standardOutput.count == bytes)
     }
 
