@@ -247,8 +247,14 @@ struct EndingTests {
         client.close()
         #expect(try await eventually { try traces.isIdle() })
         for run in runs {
-            let line = try service.directory.read("log").split(separator: "\n").last { $0.contains(run.id) }
-            #expect(line?.contains("reason=client_gone") == true, "\(line ?? "")")
+            // The log waits for nobody, and nobody for it.
+            var line = ""
+            let isTold = try await eventually {
+                let lines = try service.directory.read("log").split(separator: "\n")
+                line = lines.last { $0.contains(run.id) }.map(String.init) ?? ""
+                return line.contains("reason=client_gone")
+            }
+            #expect(isTold, "\(line)")
         }
     }
 }
