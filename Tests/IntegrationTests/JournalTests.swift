@@ -122,7 +122,8 @@ struct JournalTests {
         let (unrecorded, dropped) = (sum("SANDBOXD_UNRECORDED"), sum("SANDBOXD_COUNT"))
         // The socket of a host without systemd keeps few: what it does not take is counted too.
         #expect(recorded + unrecorded + dropped == 301, "\(recorded), \(unrecorded), \(dropped)")
-        #expect(unrecorded >= 100 && recorded > 0)
+        // A slow host refuses fewer in a second than may be recorded.
+        #expect((unrecorded >= 100 || Slowness.factor > 1) && recorded > 0)
     }
 
     @Test func `a socket that is not there is an error where it was asked for`() throws {
