@@ -43,6 +43,11 @@ package enum UserScope {
                 Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             })
         let number = socket.number
+        // connect(2) waits as long where the manager takes nobody: then EAGAIN.
+        var limit = timeval(tv_sec: Int(patience / 1_000_000_000), tv_usec: 0)
+        try system("limit the wait for", path) {
+            setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
         try system("connect to", path) {
             withUnsafePointer(to: &address) {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -35,7 +35,7 @@ extension Engine {
         guard readPolicies != nil else {
             throw ServiceError(.invalidRequest, "a sandboxd for one call has no policies to read anew")
         }
-        guard !isDraining else { throw ServiceError(.draining, "sandboxd is stopping", category: .temporary) }
+        guard !isDraining else { throw .stopping }
         guard reloading == nil else {
             throw ServiceError(ReloadFailure.busy, "policies are being read already")
         }

@@ -270,10 +270,7 @@ package final class Engine {
     }
 
     private func checkCapacity(_ client: Client) throws(ServiceError) {
-        if isDraining {
-            throw ServiceError(
-                .draining, "sandboxd is stopping", category: .temporary, retryAfterMilliseconds: 1000)
-        }
+        if isDraining { throw .stopping }
         guard client.runs < limits.runsPerConnection else {
             throw overloaded("runs on this connection", limits.runsPerConnection)
         }

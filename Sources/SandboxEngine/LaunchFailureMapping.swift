@@ -66,6 +66,10 @@ extension ServiceError {
 }
 
 extension ServiceError {
+    /// What is asked of a service that stops: the next one may be there in a second.
+    package static let stopping = ServiceError(
+        .draining, "sandboxd is stopping", category: .temporary, retryAfterMilliseconds: 1000)
+
     /// Why policies were not read anew. Those before stay in force, and only files that are wrong need another hand before it can
     /// succeed.
     init(_ failure: ReloadFailure, _ reason: String) {

@@ -12,6 +12,7 @@ package struct PolicyLint {
             guard let policy = set[name], let file = set.files[name] else { return [PolicyDiagnostic]() }
             var lint = PolicyLint(set: set, policy: policy, file: file, host: host)
             lint.checkPaths()
+            lint.checkShown()
             lint.checkRules()
             lint.checkPrograms()
             lint.checkLimits()
@@ -63,6 +64,19 @@ extension PolicyLint {
             warn(path.location, "'workspace.roots': this host has no '\(path.value)'")
         }
         for key in [PolicyKey.read, .roots, .programs, .libraries] { checkCovered(own(key), key) }
+    }
+
+    /// `commands.allow` takes what is shown of the host for the host's own programs (`Policy.isOfHost`).
+    private mutating func checkShown() {
+        guard policy.word(.mode) == "write", policy.settings[.allow] != nil else { return }
+        for path in own(.read) {
+            let shown = policy.strings(.roots).first { PolicyPath.isAtOrBelow($0 == "~" ? "/home" : $0, path.value) }
+            guard let shown else { continue }
+            warn(
+                path.location,
+                "'filesystem.read': '\(path.value)' holds the workspaces of '\(shown)', and 'commands.allow' takes programs "
+                    + "that are written there for the host's")
+        }
     }
 
     /// What keeps sandboxd from serving the policy on this host, or the program from being executed.

@@ -122,8 +122,8 @@ enum ArgumentRules {
         return [[ArgumentCondition(index: 0, mask: word, value: UInt64(AF_UNIX))]] + routes + internet
     }
 
-    /// Asking for a limit on core dumps, which is answered as if it had been done. No core is ever written: the limit is
-    /// one byte, which also keeps the kernel from starting a host's core handler as root. Zero would not (core(5)).
+    /// Asking for a limit on core dumps, which is answered as if it had been done. No core is ever written to a file: the
+    /// limit is one byte, which also keeps the kernel from starting a host's core handler as root. Zero would not (core(5)).
     static let coreLimits: [(name: String, conditions: [ArgumentCondition])] = [
         ("setrlimit", [ArgumentCondition(index: 0, mask: word, value: coreLimit)]),
         ("prlimit64", [ArgumentCondition(index: 1, mask: word, value: coreLimit), .pointer(2)]),

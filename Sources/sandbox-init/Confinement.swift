@@ -8,7 +8,7 @@ enum Confinement {
         failure.require(init_stage_command_session, System.call(__NR_setsid))
         // One byte: too little for a file, and the value at which the kernel does not start a host's core handler
         // either, which 0 does not prevent (core(5), fs/coredump.c). The filter keeps it so. Where the launcher has left a hard
-        // limit of 0, the host has no handler.
+        // limit of 0, the host has no handler. A socket of the host's for dumps is not kept away: no limit is asked (6.18).
         failure.require(init_stage_command_limits, init_lower_limit(ResourceLimit.core, 1))
         // Whoever started the daemon may have more; nothing of that is for the command.
         failure.require(init_stage_command_limits, init_set_limit(ResourceLimit.nice, 0))

@@ -102,8 +102,9 @@ final class Host {
         }
     }
 
-    /// Whether core dumps go to a program or a socket, which a limit of 0 does not prevent, core(5).
-    static func startsCoreHandler(_ pattern: String) -> Bool { pattern.hasPrefix("|") || pattern.hasPrefix("@") }
+    /// Whether core dumps go to a program, which a limit of 0 does not prevent, and 1 does, core(5). A socket (`@`, since
+    /// Linux 6.16) no limit prevents: doctor tells of that.
+    static func startsCoreHandler(_ pattern: String) -> Bool { pattern.hasPrefix("|") }
 
     /// Makes this process's own state independent of who started it.
     private static func settle(control: Int32) throws(SystemError) {

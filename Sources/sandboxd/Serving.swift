@@ -138,8 +138,7 @@ enum Serving {
 
         func stop(after drain: TimeAmount) {
             state.stopping(within: (drain + closingTime + .seconds(5)).nanoseconds / 1_000_000_000)
-            let reason = ServiceError(.draining, "sandboxd is stopping", category: .temporary)
-            server.stop(after: drain, within: closingTime, because: reason) { finish(0) }
+            server.stop(after: drain, within: closingTime, because: .stopping) { finish(0) }
         }
     }
 

@@ -30,6 +30,8 @@ struct DrainTests {
             #expect(error?.code == .draining && error?.category == .temporary)
             #expect(error?.retryAfterMilliseconds != nil)
         }
+        let reload = await #expect(throws: ServiceError.self) { try await client.reload() }
+        #expect(reload?.code == .draining && reload?.category == .temporary && reload?.retryAfterMilliseconds != nil)
         let outcome = try await outcome(of: run)
         #expect(outcome.reason == .exited && outcome.code == 7)
         #expect(service.daemon.wait() == 0)

@@ -83,6 +83,20 @@ struct LintTests {
         #expect(found.count == 1 && found[0].hasPrefix(expected), "\(found)")
     }
 
+    @Test("programs that are written below what is shown of the host")
+    func shownWorkspaces() throws {
+        func with(_ mode: String, _ read: String, _ commands: String = "commands: { allow: [jq] }") throws -> [String] {
+            let workspace = "workspace: { roots: [/usr/bin], mode: \(mode) }\n"
+            return try warnings("\(workspace)\(commands)\n", base: minimal.replacing("[/usr]", with: "[\(read)]"))
+        }
+        let found = try with("write", "/usr")
+        #expect(
+            found.count == 1 && found[0].hasPrefix("2:22 'filesystem.read': '/usr' holds the workspaces of '/usr/bin'"),
+            "\(found)")
+        #expect(try with("write", "/usr/bin/jq") == [] && with("read", "/usr") == [])
+        #expect(try with("write", "/usr", "commands: { deny: [jq] }") == [])
+    }
+
     @Test(
         "limits that another one makes pointless, and where they do not",
         arguments: [

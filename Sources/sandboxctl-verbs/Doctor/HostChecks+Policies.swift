@@ -59,6 +59,9 @@ extension HostChecks {
         }
         var paths: [String] = []
         if let directory = host.file(place.directory) {
+            guard !directory.isLink else {
+                return (false, "\(place.directory) is a link, which sandboxd does not follow")
+            }
             guard directory.kind == .directory, directory.uid == 0, !directory.isWritableByOthers else {
                 return (false, "\(place.directory) is not a directory that root alone can write")
             }
@@ -76,6 +79,7 @@ extension HostChecks {
         var inputs: [PolicyInput] = []
         for path in paths + place.files {
             let isListed = inputs.count < paths.count
+            if host.file(path)?.isLink == true { return (false, "\(path) is a link, which sandboxd does not follow") }
             guard let file = host.file(path), file.kind == .regular,
                 !isListed || file.uid == 0 && !file.isWritableByOthers
             else { return (false, "\(path) is not a file\(isListed ? " that root alone can write" : "")") }

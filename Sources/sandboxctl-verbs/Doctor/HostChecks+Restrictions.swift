@@ -92,15 +92,20 @@ extension HostChecks {
     }
 
     private static func coreHandler(_ host: HostFacts) -> Finding {
-        let pattern = host.read("/proc/sys/kernel/core_pattern")?.prefix { $0 != "\n" } ?? ""
-        let isPipe = pattern.hasPrefix("|")
-        let handler = pattern.dropFirst().prefix { $0 != " " }
+        let pattern = String(host.read("/proc/sys/kernel/core_pattern")?.prefix { $0 != "\n" } ?? "")
+        let handler = pattern.drop { "|@".contains($0) }.prefix { $0 != " " }
+        // Linux 6.16 and later. No limit is asked there, and what a process is before it dies is its own to change: nothing in
+        // a sandbox can keep it away.
+        let isSocket = pattern.hasPrefix("@")
+        let way = isSocket ? "core dumps go to who listens at \(handler)" : "core dumps go to files '\(pattern)'"
         return Finding(
-            .restrictions, "core-handler", found: true, .useful,
-            isPipe
-                ? "core dumps go to \(handler)" : pattern.isEmpty ? "not known" : "core dumps go to files '\(pattern)'",
-            means:
-                "a handler is started as root in the host's namespaces. It is not for what crashes in a sandbox: the limit on core "
-                + "dumps is 1 byte there, which the kernel takes as no")
+            .restrictions, "core-handler", found: !isSocket, .useful,
+            pattern.isEmpty ? "not known" : pattern.hasPrefix("|") ? "core dumps go to \(handler)" : way,
+            means: isSocket
+                ? "whatever crashes in a sandbox is handed to that service of the host, with its memory: a command can crash "
+                    + "as often, and with what content, it likes. The limit on core dumps does not hold for sockets"
+                : "a handler is started as root in the host's namespaces. It is not for what crashes in a sandbox: the limit on "
+                    + "core dumps is 1 byte there, which the kernel takes as no",
+            remedy: isSocket ? Remedy.sysctl([("kernel.core_pattern", "core")]) : nil)
     }
 }

@@ -61,19 +61,23 @@ extension HostFacts {
     }
 
     private static func status(_ path: String) -> File? {
-        var found = stat()
-        guard stat(path, &found) == 0 else { return nil }
+        var (found, itself) = (stat(), stat())
+        guard lstat(path, &itself) == 0 else { return nil }
+        let isLink = itself.st_mode & S_IFMT == S_IFLNK
+        // One that leads nowhere is there all the same.
+        if stat(path, &found) != 0 { found = itself }
         let kind: File.Kind =
             switch found.st_mode & S_IFMT {
             case S_IFREG: .regular
             case S_IFDIR: .directory
             case S_IFSOCK: .socket
             case S_IFCHR: .characterDevice
+            case S_IFLNK: .danglingLink
             default: .other
             }
         return File(
             kind: kind, uid: found.st_uid, gid: found.st_gid, mode: found.st_mode & 0o7777,
-            changed: Int64(found.st_ctim.tv_sec))
+            changed: Int64(found.st_ctim.tv_sec), isLink: isLink)
     }
 
     private static func text<Characters>(of characters: Characters) -> String {

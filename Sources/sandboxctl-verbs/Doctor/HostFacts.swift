@@ -13,7 +13,7 @@ struct HostFacts: Sendable {
 
     /// Of a file, following links.
     struct File: Sendable, Equatable {
-        enum Kind: Sendable { case regular, directory, socket, characterDevice, other }
+        enum Kind: Sendable { case regular, directory, socket, characterDevice, danglingLink, other }
         var kind: Kind
         var uid: UInt32
         var gid: UInt32
@@ -21,6 +21,8 @@ struct HostFacts: Sendable {
         var mode: UInt32
         /// When it was put here, seconds since 1970: its last change of status, because packages keep older dates of contents.
         var changed: Int64 = 0
+        /// Whether a link led there: what the path itself names is one.
+        var isLink = false
 
         var isWritableByOthers: Bool { mode & 0o022 != 0 }
     }
@@ -110,7 +112,7 @@ struct HostFacts: Sendable {
     /// The errno of access(2) for writing, by the effective identity.
     var writeError: @Sendable (String) -> Int32 = { _ in 0 }
 
-    func exists(_ path: String) -> Bool { file(path) != nil }
+    func exists(_ path: String) -> Bool { file(path).map { $0.kind != .danglingLink } ?? false }
 
     /// The number that is all of a file.
     func number(_ path: String) -> UInt64? {

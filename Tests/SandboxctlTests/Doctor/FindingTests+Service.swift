@@ -174,6 +174,12 @@ extension FindingTests {
         Lack("policies", .needed, detail: "own.yaml is not a file that root alone can write", remedy: "-perm /022") {
             $0.nodes["/etc/sandboxd/policies/own.yaml"]?.mode = 0o664
         },
+        Lack("policies", .needed, detail: "own.yaml is a link", remedy: "sandboxctl policy check") {
+            $0.nodes["/etc/sandboxd/policies/own.yaml"]?.isLink = true
+        },
+        Lack("policies", .needed, detail: "/etc/sandboxd/policies is a link", remedy: "-perm /022") {
+            $0.nodes["/etc/sandboxd/policies"]?.isLink = true
+        },
         // Where the service has its own.
         Lack(
             "policies", .needed, detail: "/srv/policies is not a directory that root alone can write",
