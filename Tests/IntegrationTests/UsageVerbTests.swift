@@ -147,12 +147,13 @@ struct UsageVerbTests {
         let client = try await service.client()
         let run = try await spinning(client)
         let (socket, id) = (service.socket, run.id)
-        let watching = Task.detached {
-            try Ran(sandboxctl: ["stats", "--socket", socket, "--interval", "100ms", "--json", id])
+        // Not in a task of its own: on one processor there is one thread for all tasks, and it would wait for ever.
+        async let watching = onThread {
+            Result { try Ran(sandboxctl: ["stats", "--socket", socket, "--interval", "100ms", "--json", id]) }
         }
-        try await Task.sleep(for: .milliseconds(700))
+        try await Task.sleep(for: .milliseconds(700 * Int(Slowness.factor)))
         try await client.kill(id, now: true)
-        let ran = try await watching.value
+        let ran = try await watching.get()
         #expect(ran.status == 0 && ran.errors == "", "\(ran.errors)")
         let samples = try ran.output.split(separator: "\n").map {
             try JSONDecoder().decode(RunSummary.self, from: Data($0.utf8))
