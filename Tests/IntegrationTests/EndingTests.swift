@@ -103,7 +103,10 @@ struct EndingTests {
             RunRequest(
                 argv: ["python3", "-ISc", Self.writers, reason == .exited ? "0.5" : "60"], workspace: directory.path,
                 limits: reason == .wallTimeout ? Limits(wallMilliseconds: 700 * Slowness.factor) : Limits()))
-        if reason == .cancelled { run.cancel() }
+        if reason == .cancelled {
+            #expect(try await eventually { try directory.read("log") != "" })
+            run.cancel()
+        }
         #expect(try await result(of: run).outcome.reason == reason)
         let before = try directory.read("log").utf8.count
         try await expectNothingIsLeft(traces)
