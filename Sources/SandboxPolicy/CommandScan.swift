@@ -118,6 +118,15 @@ struct CommandScan {
     /// The first change of a variable that makes other commands do something else.
     private(set) var poison: Doubt?
     private var textBytes = 0
+    private var followsTexts = true
+
+    /// What a command runs without a shell's doing.
+    static func behindWrappers(_ words: [ShellValue]) -> [FoundCommand] {
+        var scan = CommandScan()
+        scan.followsTexts = false
+        scan.scan(FoundCommand(words: words), depth: 0)
+        return scan.commands
+    }
 
     mutating func scan(argv: [String]) {
         guard !argv.isEmpty else { return }
@@ -132,6 +141,15 @@ struct CommandScan {
     mutating func poison(_ name: String, _ command: FoundCommand) {
         guard poison == nil, ShellBuiltins.changesOthers(name) else { return }
         poison = Doubt(reason: "the command changes \(name.prefix(40))", subject: Subject.describe(command))
+    }
+
+    /// A word `NAME=VALUE`, or a name whose variable is changed.
+    mutating func poison(assignment word: ShellValue, _ command: FoundCommand) {
+        let known = word.prefix
+        if word.literal != nil || known.contains("=") { return poison(String(known.prefix { $0 != "=" }), command) }
+        if poison == nil {
+            poison = Doubt(reason: "the command may change any variable", subject: Subject.describe(command))
+        }
     }
 
     // MARK: Commands
@@ -183,9 +201,13 @@ struct CommandScan {
 
     /// Words that a shell joins by blanks and reads as a program.
     mutating func scan(joined words: [ShellValue], _ command: FoundCommand, depth: Int, shell: ShellKind = .either) {
-        let literals = words.compactMap(\.literal)
-        guard literals.count == words.count else { return doubt("the program's text is not known", command) }
-        scan(text: literals.joined(separator: " "), shell, positional: nil, command, depth: depth + 1)
+        if words.contains(where: { $0.literal == nil }) {
+            doubt("the program's text is not known", command)
+            // A rule may deny what is known of it.
+            guard words.contains(where: \.hasText) else { return }
+        }
+        let text = words.map(\.programText).joined(separator: " ")
+        scan(text: text, shell, positional: nil, command, depth: depth + 1)
     }
 
     // MARK: Shells
@@ -195,7 +217,10 @@ struct CommandScan {
         var words = command.words.dropFirst()
         var takesText = false
         while let word = words.first {
-            guard let text = word.literal else { return doubt("the shell's options are not known", command) }
+            guard let text = word.literal else {
+                if takesText, word.hasText { break }
+                return doubt("the shell's options are not known", command)
+            }
             guard text.hasPrefix("-") || text.hasPrefix("+"), text.utf8.count > 1 else {
                 if text == "-" { words = words.dropFirst() }
                 break
@@ -217,7 +242,7 @@ struct CommandScan {
         }
         guard takesText else { return scanInput(shell, Array(words), command, depth: depth) }
         guard let text = words.first else { return }
-        guard let literal = text.literal else { return doubt("the program's text is not known", command) }
+        guard let literal = text.literal else { return scan(joined: [text], command, depth: depth, shell: shell) }
         let rest = words.dropFirst()
         let given = rest.compactMap(\.literal)
         let positional = given.count == rest.count ? (given.isEmpty ? ["sh"] : given) : nil
@@ -285,6 +310,7 @@ struct CommandScan {
     mutating func scan(
         text: String, _ shell: ShellKind, positional: [String]?, _ command: FoundCommand, depth: Int
     ) {
+        guard followsTexts else { return }
         textBytes += text.utf8.count
         guard depth < Self.maximumDepth, textBytes <= Self.maximumTextBytes else {
             return doubt("the program is too large or nested too deeply", command)
@@ -342,5 +368,20 @@ struct CommandScan {
                     isFunction: name.map { functions.contains($0) } ?? false),
                 depth: depth)
         }
+    }
+}
+
+extension ShellValue {
+    fileprivate var hasText: Bool { segments.contains { if case .text = $0 { true } else { false } } }
+
+    /// As a shell's program, in which what is not known stays so: a variable that nothing sets.
+    fileprivate var programText: String {
+        segments.map { segment in
+            switch segment {
+            case .text(let text), .glob(let text): text
+            case .home: "~"
+            case .unknown: "${__unknown__}"
+            }
+        }.joined()
     }
 }

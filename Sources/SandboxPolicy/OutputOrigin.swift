@@ -17,22 +17,24 @@ enum OutputOrigin: CaseIterable {
         }
     }
 
-    /// Whether a command prints it.
+    /// Whether a command prints it, itself or by what `sudo`, `env` and the like run.
     func prints(_ invocation: ShellInvocation) -> Bool {
-        for word in invocation.words.prefix(4) {
-            guard let text = word.literal else { continue }
-            let name = PolicyPath.lastComponent(text)
-            if programs.contains(name) { return self == .download || decodes(name, invocation) }
-            // Behind `sudo`, `env` and the like.
-            guard CommandWrapper.named(name) != nil || text.hasPrefix("-") || text.contains("=") else { return false }
+        guard let first = invocation.words.first?.literal else { return false }
+        guard WrapperTable.named(PolicyPath.lastComponent(first)) != nil else { return prints(invocation.words) }
+        return CommandScan.behindWrappers(invocation.words).contains { prints($0.words) }
+    }
+
+    private func prints(_ words: [ShellValue]) -> Bool {
+        guard let name = words.first?.literal.map(PolicyPath.lastComponent), programs.contains(name) else {
+            return false
         }
-        return false
+        return self == .download || decodes(name, words)
     }
 
     /// A decoder must decode; one that encodes is harmless.
-    private func decodes(_ name: String, _ invocation: ShellInvocation) -> Bool {
+    private func decodes(_ name: String, _ words: [ShellValue]) -> Bool {
         if name == "uudecode" { return true }
-        let options = invocation.words.compactMap(\.literal)
+        let options = words.compactMap(\.literal)
         switch name {
         case "xxd": return options.contains { $0.hasPrefix("-r") || $0.hasPrefix("-ps") || $0.hasPrefix("-p") }
         case "openssl": return options.contains("-d")

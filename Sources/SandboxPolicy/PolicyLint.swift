@@ -111,15 +111,19 @@ extension PolicyLint {
         }
     }
 
+    /// What runs any other program by its text or its arguments.
     private static let interpreters: Set<String> = [
-        "awk", "bash", "busybox", "dash", "env", "find", "gawk", "ksh", "lua", "node", "perl", "php", "python",
-        "python3",
-        "ruby", "sh", "tclsh", "xargs", "zsh",
+        "awk", "bash", "dash", "gawk", "ksh", "lua", "node", "perl", "php", "python", "python3", "ruby", "sh", "tclsh",
+        "zsh",
     ]
+
+    private static func startsAny(_ name: String) -> Bool {
+        interpreters.contains(name) || WrapperTable.named(name) != nil
+    }
 
     private mutating func checkPrograms() {
         let listed = ownRules(.allow).filter { rule in
-            Self.interpreters.contains(PolicyPath.lastComponent(rule.program.pattern))
+            Self.startsAny(PolicyPath.lastComponent(rule.program.pattern))
         }
         guard policy.settings[.programs] == nil else { return }
         for rule in listed {

@@ -53,12 +53,15 @@ enum ShellBuiltins {
         "MAKEFILES", "CC", "CXX", "LD", "AR", "TAR_OPTIONS", "GZIP", "GREP_OPTIONS", "OPENSSL_CONF", "CURL_HOME",
         "WGETRC",
         "R_PROFILE", "RUSTC_WRAPPER", "RUSTC", "GOFLAGS", "GOROOT", "PROMPT", "FPATH", "ZDOTDIR",
+        // How every program reads its options, and what some wrappers load.
+        "POSIXLY_CORRECT", "PARALLEL", "SUDO_ASKPASS",
     ]
 
     private static let prefixes = [
         "LD_", "DYLD_", "BASH_FUNC_", "PYTHON", "PERL", "RUBY", "GIT_", "GEM_", "BUNDLE_", "NPM_", "npm_", "PHP",
         "LUA_",
-        "MALLOC_", "GLIBC_", "XDG_", "SSH_", "CARGO_", "PIP_", "DOTNET_", "ASAN_", "LSAN_", "GCC_", "COMPILER_PATH",
+        "MALLOC_", "GLIBC_", "XDG_", "SSH_", "CARGO_", "PIP_", "DOTNET_", "ASAN_", "LSAN_", "VALGRIND_", "FAKECHROOT_",
+        "RLWRAP_", "GCC_", "COMPILER_PATH",
     ]
 
     /// Whether a variable can make a program do something else than its arguments say.
