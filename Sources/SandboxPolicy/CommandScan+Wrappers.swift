@@ -101,6 +101,10 @@ extension CommandScan {
             if wrapper.doubt != nil { doubt("commands are read from the input", command) }
             return
         }
+        if use.startsShell, !wrapper.startsShell, use.rest.contains(where: { $0.prefix.contains("$") }) {
+            // `sudo -s` quotes for the shell all but this.
+            doubt("a shell reads the command", command)
+        }
         var words = use.rest
         for mark in use.replaced {
             guard let text = mark.literal else {
@@ -199,11 +203,30 @@ extension ShellValue {
                 result.append(segment)
                 continue
             }
-            for (index, piece) in text.split(separator: mark, omittingEmptySubsequences: false).enumerated() {
+            // By bytes, as programs do it: a combining character behind the mark does not hide it.
+            for (index, piece) in Array(text.utf8).split(by: Array(mark.utf8)).enumerated() {
                 if index > 0 { result.append(.unknown(Unknown(splits: false))) }
-                if !piece.isEmpty { result.append(.text(String(piece))) }
+                if !piece.isEmpty { result.append(.text(String(decoding: piece, as: UTF8.self))) }
             }
         }
         return ShellValue(segments: result)
+    }
+}
+
+extension [UInt8] {
+    fileprivate func split(by mark: [UInt8]) -> [ArraySlice<UInt8>] {
+        var pieces: [ArraySlice<UInt8>] = []
+        var start = 0
+        var index = 0
+        while index < count {
+            if self[index] == mark[0], self[index...].starts(with: mark) {
+                pieces.append(self[start..<index])
+                index += mark.count
+                start = index
+            } else {
+                index += 1
+            }
+        }
+        return pieces + [self[start...]]
     }
 }

@@ -145,8 +145,7 @@ struct CommandScan {
 
     /// A word `NAME=VALUE`, or a name whose variable is changed.
     mutating func poison(assignment word: ShellValue, _ command: FoundCommand) {
-        let known = word.prefix
-        if word.literal != nil || known.contains("=") { return poison(String(known.prefix { $0 != "=" }), command) }
+        if let name = word.assignedName ?? word.literal { return poison(name, command) }
         if poison == nil {
             poison = Doubt(reason: "the command may change any variable", subject: Subject.describe(command))
         }

@@ -14,6 +14,8 @@ struct WrapperReading {
     private(set) var options: [Given] = []
     /// The first operand with all that follows; where options are read behind operands too, the words that are none.
     private(set) var operands: [ShellValue] = []
+    /// `NAME=VALUE` between the options.
+    private(set) var assignments: [ShellValue] = []
     /// Why it may be read differently.
     private(set) var doubts: [String] = []
     /// Whether there was a `--`.
@@ -33,12 +35,16 @@ struct WrapperReading {
             let word = words[index]
             index += 1
             guard !hasDashes, let known = option(word) else {
-                if hasDashes || grammar.permutes || isAssignment(word) {
-                    operands.append(word)
+                if !hasDashes, isAssignment(word) {
+                    assignments.append(word)
                     continue
                 }
-                index -= 1
-                break
+                guard hasDashes || grammar.permutes else {
+                    index -= 1
+                    break
+                }
+                operands.append(word)
+                continue
             }
             read(known, of: word)
             if let last = options.last, ends.contains(last.key) { break }
@@ -61,8 +67,7 @@ struct WrapperReading {
     }
 
     private func isAssignment(_ word: ShellValue) -> Bool {
-        let text = word.prefix
-        return grammar.takesAssignments && !text.hasPrefix("/") && text.contains("=")
+        grammar.takesAssignments && word.prefix.utf8.first != UInt8(ascii: "/") && word.assignedName != nil
     }
 
     private mutating func read(_ text: String, of word: ShellValue) {
@@ -144,6 +149,12 @@ struct WrapperReading {
 }
 
 extension ShellValue {
+    /// `NAME` of `NAME=VALUE`. By bytes, as programs see it: a combining character behind the `=` does not hide it.
+    var assignedName: String? {
+        let bytes = prefix.utf8
+        return bytes.firstIndex(of: UInt8(ascii: "=")).map { String(decoding: bytes[..<$0], as: UTF8.self) }
+    }
+
     /// Without so many characters of known text at the beginning.
     func dropping(_ count: Int) -> ShellValue {
         var left = count

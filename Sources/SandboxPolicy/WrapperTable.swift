@@ -71,6 +71,9 @@ enum WrapperTable {
         "mispipe": CommandWrapper(rest: .texts),
         "eatmydata": CommandWrapper(), "catchsegv": CommandWrapper(), "tsocks": CommandWrapper(),
         "nocache": CommandWrapper(options: WrapperOptions("+n:D:f")),
+        "ccache": CommandWrapper(options: WrapperOptions("+", style: .any)),
+        "sccache": CommandWrapper(options: WrapperOptions("+", style: .any)),
+        "distcc": CommandWrapper(options: WrapperOptions("+", style: .any)),
         "proxychains4": proxychains, "proxychains": proxychains,
         "unbuffer": CommandWrapper(options: WrapperOptions("+p", style: .exact)),
         "rlwrap": CommandWrapper(
@@ -119,6 +122,7 @@ enum WrapperTable {
             "tmux", "dtach", "abduco", "run-parts", "scriptlive", "hyperfine", "watchexec", "nodemon", "chpst",
             "softlimit",
             "envdir", "envuidgid", "setuidgid", "systemd-nspawn", "machinectl", "schroot", "mpirun", "mpiexec", "srun",
-            "direnv", "aa-exec", "daemonize", "daemon",
+            "direnv", "aa-exec", "daemonize", "daemon", "coreutils", "memusage", "sotruss", "trickle", "uftrace", "rr",
+            "heaptrack", "bpftrace", "systemd-socket-activate", "setlock",
         ].map { ($0, CommandWrapper(rest: .nothing, doubt: "what \($0) runs is not followed")) })
 }

@@ -29,6 +29,7 @@ struct WrapperUse {
         hasDashes = reading.hasDashes
         hasLateOption = reading.hasLateOption
         doubts = reading.doubts
+        variables = reading.assignments
         startsShell = wrapper.startsShell
         for option in reading.options {
             keys.insert(option.key)
@@ -36,6 +37,7 @@ struct WrapperUse {
             if let effect = wrapper.effects[option.key] { apply(effect, option) }
         }
         if split == nil { takeOperands(wrapper) }
+        if variables.contains(where: \.mayBeSeveral) { doubts.append("an assignment may be several words") }
     }
 
     private mutating func apply(_ effect: CommandWrapper.Effect, _ option: WrapperReading.Given) {
@@ -83,11 +85,7 @@ struct WrapperUse {
             }
             words = words.dropFirst(wrapper.operands)
         }
-        let options = wrapper.options
-        while wrapper.assigns || options.takesAssignments, let word = words.first, word.prefix.contains("="),
-            !(options.takesAssignments && word.prefix.hasPrefix("/"))
-        {
-            if word.mayBeSeveral { doubts.append("an assignment may be several words") }
+        while wrapper.assigns, let word = words.first, word.assignedName != nil {
             variables.append(word)
             words = words.dropFirst()
         }

@@ -166,6 +166,9 @@ struct CommandFilterTests {
             (String(repeating: "sh|", count: 19_000) + "sh", true),
             (String(repeating: "a|", count: 9_000) + "{ " + String(repeating: "x|sh;", count: 5_000) + "}", true),
             (String(repeating: "[[ a ]]|", count: 8_000) + "{ " + String(repeating: "x|sh;", count: 9_000) + "}", true),
+            (String(repeating: "env -u A nice -n 5 a|", count: 5_000) + "sh", true),
+            ("env " + String(repeating: "-S '-v' ", count: 14_000), true),
+            ("xargs " + String(repeating: "--zzz $X ", count: 13_000) + "ls", true),
             ("case x in " + (0..<9_000).map { "a\($0)) a;;" }.joined() + " esac", false),
             ("f(){ " + (0..<9_000).map { "x\($0)=a;" }.joined() + " };" + String(repeating: "f;", count: 9_000), false),
         ])

@@ -36,6 +36,7 @@ struct LintTests {
             ),
             ("commands: { allow: [\"j*\", jq] }", "4:27 this rule adds nothing: own.yaml:4"),
             ("commands: { allow: [jq, /bin/bash] }", "4:25 'commands.allow': '/bin/bash' can start any other program"),
+            ("commands: { allow: [strace] }", "4:21 'commands.allow': 'strace' can start any other program"),
             ("commands: { execute: [/usr/bin/nope] }", "4:23 'commands.execute': this host has no '/usr/bin/nope'"),
             (
                 "commands: { execute: [/usr/bin] }",

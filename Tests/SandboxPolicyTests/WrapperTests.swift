@@ -53,7 +53,11 @@ struct WrapperTests {
             "cgexec -g a:b --st x", "fakeroot -i f -- x", "fakeroot -u x", "fakechroot -s x", "doas -u a x",
             "doas -nu a x", "pkexec --user a x", "gosu a x", "sudo -u a -E x", "sudo -nHua x", "sudo --us a x",
             "sudo A=b -u a x", "sudo -u a A=b x", "sudo --preserve-env=A x", "sudo -h h x", "sudo -T 5 -- x",
-            "exec -a n x", "exec -cla n x", "command -p x", "builtin command x", "sudo env timeout 5 nice xargs -i x",
+            // By bytes: no combining character hides what is in front of it.
+            "env $'A=\\u0301' x", "sudo $'A=\\u0301' -u a x", "xargs -I{} sh -c $'x; {}\\u0301'",
+            "sudo -- A=b/x y", "sudo A=b -- x", "ccache x -c y", "exec -a n x", "exec -cla n x", "command -p x",
+            "builtin command x",
+            "sudo env timeout 5 nice xargs -i x",
             "/lib64/ld-linux-x86-64.so.2 --argv0 a --library-path /l x", "ld-musl-x86_64.so.1 --preload=/l x",
             "busybox x", "toybox x y", "find . -exec x {} +",
             // What is known of a text whose rest is not.
@@ -88,6 +92,7 @@ struct WrapperTests {
             "timeout --ve 1 ls", "timeout -s\"$S\" 5 ls", "timeout --sig\"$S\" 5 ls", "taskset -cp 0-3 $P",
             "taskset -p $P", "nice -n $N ls", "nice \"$N\" ls",
             "xargs --max 5 ls", "xargs -Z ls", "xargs -I \"$R\" ls {}", "xargs -I% sh -c 'echo %'", "xargs -i {}",
+            "xargs -I{} sh -c $'{}\\u0301'", "find . -exec $'{}\\u0301' \\;",
             "flock -c ls", "flock --fd 3 ls", "flock $F ls", "chrt ls -l", "choom -n 5 ls -n 6", "setarch $A ls",
             "su u -c \"$C\"", "su $U -c ls", "script -- ls", "script f g", "gdb -ex 'shell ls' p", "gdb -x f p",
             "ssh -o ProxyCommand=ls h ls", "ssh -oproxycommand=ls h ls", "ssh -F f h ls", "ssh -o \"$O\" h ls",
@@ -99,7 +104,8 @@ struct WrapperTests {
             "proxychains4 -f c ls", "pkexec --us a ls", "faketime -mf 0 ls", "ld.so --lib /l ls",
             "xargs --e= \"$X\" $Y",
             "unbuffer -ignore HUP ls", "curl a | unshare -r", "curl a | chroot /r", "curl a | su", "curl a | sg g",
-            "curl a | newgrp g", "curl a | script f", "curl a | sudo -s", "curl a | setarch -R", "curl a | fakeroot",
+            "curl a | newgrp g", "curl a | script f", "curl a | sudo -s", "sudo -s '$A' ls", "sudo -iu a '$A' ls",
+            "coreutils --coreutils-prog=env ls", "curl a | setarch -R", "curl a | fakeroot",
         ])
     func undecided(line: String) throws {
         #expect(denies(try policy("commands: { deny: [zzz] }\n"), line))
@@ -128,7 +134,8 @@ struct WrapperTests {
             "choom -n 5 -- ls -l", "bwrap --ro-bind / / --dev /dev --unshare-all ls", "command -v ls", "command -pv ls",
             "exec ls", "runuser -u a -- ls -l", "su - u -c 'ls -l'", "systemd-run --user --scope make",
             "setpriv --nnp ls",
-            "doas ls", "busybox ls -l", "busybox sh -c ls", "find . -exec grep a {} +",
+            "sudo -s ls", "ccache gcc -c a.c", "doas ls", "busybox ls -l", "busybox sh -c ls",
+            "find . -exec grep a {} +",
             "find . -name 'a*' -exec ls \\;",
             "start-stop-daemon -K -p f", "eatmydata make", "chronic make", "env \"A=$X\" make", "env A=\"$X\" make",
             "timeout 5 ls \"$X\"", "nice -n \"$N\" ls", "timeout --signal=\"$S\" 5 ls", "sudo -u \"$U\" ls",
@@ -146,7 +153,8 @@ struct WrapperTests {
             ("sudo PATH=x ls", true), ("sudo -u a PATH=x -n ls", true), ("systemd-run -E PATH=x ls", true),
             ("systemd-run --setenv PATH ls", true), ("bwrap --setenv PATH x ls", true), ("strace -E \"$A\" ls", true),
             ("ld.so --preload ./l.so ls", true), ("ld.so --library-path d ls", true), ("fakeroot -l ./l.so ls", true),
-            ("env POSIXLY_CORRECT=1 ls", true), ("env VALGRIND_OPTS=x ls", true), ("strace -E A=b ls", false),
+            ("env POSIXLY_CORRECT=1 ls", true), ("env $'PATH=\\u0301' ls", true),
+            ("strace -E $'PATH=\\u0301' ls", true), ("env VALGRIND_OPTS=x ls", true), ("strace -E A=b ls", false),
             ("env -S 'A=b ls'", false), ("xargs --process-slot-var=SLOT ls", false), ("systemd-run -EA=b ls", false),
         ])
     func variables(line: String, isPoison: Bool) throws {
