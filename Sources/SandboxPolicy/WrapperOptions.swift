@@ -41,6 +41,8 @@ struct WrapperOptions: Sendable {
     let takesNumbers: Bool
     /// Whether `NAME=VALUE` may stand between options (sudo).
     let takesAssignments: Bool
+    /// Whether `--` ends the options. Where the program knows no `--` it is an operand, or an error.
+    let endsWithDashes: Bool
     private let short: [Character: Option]
     private let long: [(name: String, option: Option)]
 
@@ -51,15 +53,19 @@ struct WrapperOptions: Sendable {
     ///     where it is another spelling of that letter or name.
     init(
         _ short: String = "+", _ long: String = "", style: Style = .getopt, takesNumbers: Bool = false,
-        takesAssignments: Bool = false
+        takesAssignments: Bool = false, endsWithDashes: Bool = true
     ) {
         self.style = style
         self.takesNumbers = takesNumbers
         self.takesAssignments = takesAssignments
+        self.endsWithDashes = endsWithDashes
         permutes = !short.hasPrefix("+")
         self.short = Self.letters(short)
         self.long = long.split(whereSeparator: \.isWhitespace).map { Self.name($0) }
     }
+
+    /// None at all, not even `--`.
+    static let none = WrapperOptions(endsWithDashes: false)
 
     private static func letters(_ text: String) -> [Character: Option] {
         var options: [Character: Option] = [:]

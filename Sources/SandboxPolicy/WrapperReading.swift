@@ -73,6 +73,7 @@ struct WrapperReading {
     private mutating func read(_ text: String, of word: ShellValue) {
         if word.literal == "--" {
             hasDashes = true
+            if !grammar.endsWithDashes { doubts.append("'--' is no option of this program") }
             return
         }
         if !operands.isEmpty, grammar.permutes { hasLateOption = true }

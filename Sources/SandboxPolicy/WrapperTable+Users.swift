@@ -21,12 +21,13 @@ extension WrapperTable {
             effects: ["s": .startsShell, "i": .startsShell, "e": .hides("sudo -e starts an editor")]),
         "doas": CommandWrapper(options: WrapperOptions("+C:Lnsu:"), effects: ["s": .startsShell]),
         "pkexec": CommandWrapper(
-            options: WrapperOptions("+u:", "user: disable-internal-agent keep-cwd help version", style: .exact),
+            options: WrapperOptions(
+                "+u:", "user: disable-internal-agent keep-cwd help version", style: .exact, endsWithDashes: false),
             startsShell: true),
-        "gosu": CommandWrapper(operands: 1), "su-exec": CommandWrapper(operands: 1),
+        "gosu": CommandWrapper(options: .none, operands: 1), "su-exec": CommandWrapper(options: .none, operands: 1),
         "su": CommandWrapper(options: login, rest: .login, skipsDash: true),
         "runuser": CommandWrapper(options: login, rest: .login, skipsDash: true),
-        "sg": CommandWrapper(rest: .onlyText, operands: 1, skipsDash: true, startsShell: true),
+        "sg": CommandWrapper(options: .none, rest: .onlyText, operands: 1, skipsDash: true, startsShell: true),
         "newgrp": CommandWrapper(
             options: WrapperOptions("+lc:"), rest: .session, skipsDash: true, effects: ["c": .runsText]),
         "capsh": CommandWrapper(rest: .nothing),

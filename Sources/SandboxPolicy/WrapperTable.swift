@@ -20,7 +20,7 @@ enum WrapperTable {
             """
             library-path: preload: argv0: audit: inhibit-rpath: glibc-hwcaps-prepend: glibc-hwcaps-mask:
             inhibit-cache list verify list-tunables list-diagnostics help version
-            """, style: .exact),
+            """, style: .exact, endsWithDashes: false),
         effects: ["library-path": .loads, "preload": .loads, "audit": .loads])
 
     /// What bash and others have built in; none of them has long options.
@@ -28,7 +28,7 @@ enum WrapperTable {
         "exec": CommandWrapper(options: WrapperOptions("+cla:")),
         "command": CommandWrapper(
             options: WrapperOptions("+pvV"), effects: ["v": .runsNothing, "V": .runsNothing]),
-        "builtin": CommandWrapper(), "coproc": CommandWrapper(),
+        "builtin": CommandWrapper(), "coproc": CommandWrapper(options: .none),
     ]
 
     private static let environment: [String: CommandWrapper] = [
@@ -62,20 +62,22 @@ enum WrapperTable {
             rest: .commandOrText, operands: 1),
         "lckdo": CommandWrapper(options: WrapperOptions("+wW:neE:sxtq"), operands: 1),
         "chronic": CommandWrapper(options: WrapperOptions("+ev")),
-        "ifne": CommandWrapper(options: WrapperOptions("+n")),
-        "zrun": CommandWrapper(),
+        "ifne": CommandWrapper(options: WrapperOptions("+n", style: .exact, endsWithDashes: false)),
+        "zrun": CommandWrapper(options: .none),
         "pee": CommandWrapper(
             options: WrapperOptions(
-                "+", "ignore-sigpipe no-ignore-sigpipe ignore-write-errors no-ignore-write-errors", style: .exact),
+                "+", "ignore-sigpipe no-ignore-sigpipe ignore-write-errors no-ignore-write-errors", style: .exact,
+                endsWithDashes: false),
             rest: .texts),
-        "mispipe": CommandWrapper(rest: .texts),
-        "eatmydata": CommandWrapper(), "catchsegv": CommandWrapper(), "tsocks": CommandWrapper(),
+        "mispipe": CommandWrapper(options: .none, rest: .texts),
+        "eatmydata": CommandWrapper(), "catchsegv": CommandWrapper(options: .none),
+        "tsocks": CommandWrapper(options: .none),
         "nocache": CommandWrapper(options: WrapperOptions("+n:D:f")),
-        "ccache": CommandWrapper(options: WrapperOptions("+", style: .any)),
-        "sccache": CommandWrapper(options: WrapperOptions("+", style: .any)),
-        "distcc": CommandWrapper(options: WrapperOptions("+", style: .any)),
+        "ccache": CommandWrapper(options: WrapperOptions("+", style: .any, endsWithDashes: false)),
+        "sccache": CommandWrapper(options: WrapperOptions("+", style: .any, endsWithDashes: false)),
+        "distcc": CommandWrapper(options: WrapperOptions("+", style: .any, endsWithDashes: false)),
         "proxychains4": proxychains, "proxychains": proxychains,
-        "unbuffer": CommandWrapper(options: WrapperOptions("+p", style: .exact)),
+        "unbuffer": CommandWrapper(options: WrapperOptions("+p", style: .exact, endsWithDashes: false)),
         "rlwrap": CommandWrapper(
             options: WrapperOptions(
                 "+a::A::b:cC:d::D:e:Ef:F:g:hH:iIl:nNM:m::oO:p::P:q:rRs:S:t:TUvw:Wz:",
@@ -90,7 +92,9 @@ enum WrapperTable {
                 """),
             effects: ["z": .hides("rlwrap runs a filter")]),
         "faketime": CommandWrapper(
-            options: WrapperOptions("+mp:fhv", "exclude-monotonic date-prog: help version", style: .exact), operands: 1,
+            options: WrapperOptions(
+                "+mp:fhv", "exclude-monotonic date-prog: help version", style: .exact, endsWithDashes: false),
+            operands: 1,
             effects: ["date-prog": .runs]),
         "xvfb-run": CommandWrapper(
             options: WrapperOptions(
@@ -111,7 +115,7 @@ enum WrapperTable {
     ]
 
     private static let proxychains = CommandWrapper(
-        options: WrapperOptions("+qf:", "help", style: .exact),
+        options: WrapperOptions("+qf:", "help", style: .exact, endsWithDashes: false),
         effects: ["f": .hides("a configuration says what is loaded")])
 
     /// Programs that run others in ways that their arguments do not show, or that are not known well enough here.

@@ -92,6 +92,7 @@ struct WrapperTests {
             "timeout --ve 1 ls", "timeout -s\"$S\" 5 ls", "timeout --sig\"$S\" 5 ls", "taskset -cp 0-3 $P",
             "taskset -p $P", "nice -n $N ls", "nice \"$N\" ls",
             "xargs --max 5 ls", "xargs -Z ls", "xargs -I \"$R\" ls {}", "xargs -I% sh -c 'echo %'", "xargs -i {}",
+            "faketime -- ls ls", "zrun -- ls", "proxychains4 -- ls", "gosu -- ls ls", "ld.so -- ls",
             "xargs -I{} sh -c $'{}\\u0301'", "find . -exec $'{}\\u0301' \\;",
             "flock -c ls", "flock --fd 3 ls", "flock $F ls", "chrt ls -l", "choom -n 5 ls -n 6", "setarch $A ls",
             "su u -c \"$C\"", "su $U -c ls", "script -- ls", "script f g", "gdb -ex 'shell ls' p", "gdb -x f p",
