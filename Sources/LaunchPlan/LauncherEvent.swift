@@ -5,7 +5,7 @@ package enum LauncherEvent: Sendable, Equatable {
     case auditing
     case auditRefused(failure: LaunchFailure)
     case sealed(ResourceControl)
-    /// The command was executed at `at` (CLOCK_MONOTONIC, nanoseconds).
+    /// The command was executed: its process was about to do that at `at` (CLOCK_MONOTONIC, nanoseconds).
     case started(run: UInt64, at: UInt64, stamps: LaunchStamps? = nil)
     /// Its pid 1 was given the command at `at` (CLOCK_MONOTONIC, nanoseconds) and has said nothing for a while: it has no more CPU
     /// time than the command has, whose limits on time hold all the same.

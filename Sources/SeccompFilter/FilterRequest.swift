@@ -39,14 +39,16 @@ extension FilterRequest {
     /// What pid 1 is to let through: a call that the policy denies is refused and not watched.
     package var watchedAndAllowed: Watched {
         var watched = watched
-        func isDenied(_ call: String) -> Bool {
-            let kind = SystemCallCatalog.decide(call, allow: allow, deny: deny).kind
-            return kind != .allowed && kind != .conditional
-        }
-        if isDenied("connect") { watched.remove(.connect) }
-        if isDenied("sendto") { watched.remove(.send) }
-        if isDenied("execve") || isDenied("execveat") { watched.remove(.execute) }
+        if !allows("connect") { watched.remove(.connect) }
+        if !allows("sendto") { watched.remove(.send) }
+        if !allows("execve") || !allows("execveat") { watched.remove(.execute) }
         return watched
+    }
+
+    /// Whether the policy lets a call pass, be it with some arguments only.
+    package func allows(_ call: String) -> Bool {
+        let kind = SystemCallCatalog.decide(call, allow: allow, deny: deny).kind
+        return kind == .allowed || kind == .conditional
     }
 
     /// Calls that no rule lets through because of what else was asked for.

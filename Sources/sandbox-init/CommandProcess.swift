@@ -30,7 +30,8 @@ enum CommandProcess {
     }
 
     private static func become(_ prepare: Prepare, gate: Int32, failures: Int32) -> Never {
-        let failure = Failure(descriptor: failures)
+        let hasClock = Int32(prepare.header.pointee.watched) & INIT_HAS_CLOCK != 0
+        let failure = Failure(descriptor: failures, hasClock: hasClock)
         let listener = Confinement.apply(prepare, failure)
         // pid 1 takes the listener out of this process before it says that it is ready; execve(2) closes it here.
         failure.tellListener(Int32(listener))
@@ -49,9 +50,20 @@ enum CommandProcess {
     }
 }
 
+/// What the command's process tells pid 1. Without a stage: first the listener's number, then when the command is about to be
+/// executed. With one: what has failed, which is the last. The pipe's end without that is the execution.
+struct CommandMessage {
+    var stage: UInt32 = 0
+    var value: Int32 = 0
+    /// CLOCK_MONOTONIC, nanoseconds.
+    var at: UInt64 = 0
+}
+
 /// Tells pid 1 which step failed, and ends.
 struct Failure {
     let descriptor: Int32
+    /// Whether the filter lets this process ask for the time.
+    let hasClock: Bool
 
     func require(_ stage: init_stage, _ result: Int) {
         #if SANDBOX_FAULTS
@@ -62,17 +74,23 @@ struct Failure {
     }
 
     func end(_ stage: init_stage, error: Int32) -> Never {
-        write(stage.rawValue, error)
+        write(CommandMessage(stage: stage.rawValue, value: error))
         System.exit(127)
     }
 
     /// The first thing that is told, when all went well so far: stage 0 and the descriptor's number.
-    func tellListener(_ listener: Int32) { write(0, listener) }
+    func tellListener(_ listener: Int32) { write(CommandMessage(value: listener)) }
 
-    private func write(_ stage: UInt32, _ value: Int32) {
-        var message: (stage: UInt32, value: Int32) = (stage, value)
+    /// The last thing that is told when all goes well. Nobody waits for it: pid 1 looks when it is asked, since one that woke up
+    /// now would take the processor from the command in the middle of its execve(2).
+    func tellExecution() {
+        if hasClock { write(CommandMessage(at: init_monotonic())) }
+    }
+
+    private func write(_ message: CommandMessage) {
+        var message = message
         _ = withUnsafeMutableBytes(of: &message) {
-            System.call(__NR_write, Int(descriptor), Int(bitPattern: $0.baseAddress!), 8)
+            System.call(__NR_write, Int(descriptor), Int(bitPattern: $0.baseAddress!), $0.count)
         }
     }
 }

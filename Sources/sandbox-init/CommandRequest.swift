@@ -73,6 +73,7 @@ struct CommandRequest {
         collect(argumentCount, at: header.pointee.arguments, into: pointers, failure)
         let variables = pointers + argumentCount + 1
         collect(variableCount, at: header.pointee.variables, into: variables, failure)
+        failure.tellExecution()
         _ = init_block_signals(0)
         if header.pointee.has_executable != 0 { executeDescriptor(arguments: pointers, variables: variables, failure) }
         guard let program = pointers[0] else { failure.end(init_stage_command_receive, error: Errno.invalid) }

@@ -63,6 +63,9 @@ enum Flag {
     static let emptyPath = 4
     /// AT_EMPTY_PATH.
     static let emptyPathAt = 0x1000
+    /// F_SETFL, O_NONBLOCK.
+    static let setStatus = 4
+    static let nonBlocking = 0o4000
     /// TIOCSCTTY.
     static let setControllingTerminal = 0x540e
 }

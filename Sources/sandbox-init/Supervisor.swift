@@ -6,7 +6,7 @@ struct StartedCommand {
     let pid: Int
     /// A byte here says that what the request changes of the file systems is done.
     let gate: Int32
-    /// First the listener's number; then closed by the command's execve(2), or before that a stage and an errno.
+    /// `CommandMessage`s; closed by the command's execve(2).
     let failures: Int32
 }
 
@@ -20,14 +20,15 @@ struct Supervisor {
     private var watch: CallWatch
     /// -1 once the command was executed.
     private var failures: Int32
-    /// CLOCK_MONOTONIC, nanoseconds; 0 before the command was executed.
+    /// When the command's process was about to execute the command, CLOCK_MONOTONIC, nanoseconds. Where it has not said so, long
+    /// ago: the launcher knows that it was not before the request.
+    private var executesAt: UInt64 = 1
+    /// CLOCK_MONOTONIC, nanoseconds; 0 before the command was executed, or before that was looked for.
     private var startedAt: UInt64 = 0
     private var isStartTold = false
-    /// Somebody has asked the command for something: that it has begun is told before what comes of that.
-    private var isSignalled = false
-
-    /// A command that ends within this is told of once: its start would wake up the launcher, sandboxd and the client.
-    private static let startDelay: UInt64 = 5_000_000
+    /// The launcher wants to know of the start, or somebody has asked the command for something: that it has begun is told before
+    /// what comes of that. Before, nobody looks: a command that ends soon is told of once, and its start wakes up nobody.
+    private var isStartAwaited = false
 
     /// Returns when the command's process is confined and waits for its request.
     init(_ command: StartedCommand, _ prepare: Prepare) {
@@ -42,12 +43,15 @@ struct Supervisor {
 
     /// The command's process has told that it is confined, and where refused calls are heard of.
     private static func takeListener(_ command: StartedCommand) -> Int32 {
-        let message = readFailure(command.failures)
-        Report.require(init_stage_listener, message == nil ? -Int(Errno.invalid) : 0)
-        let (stage, value) = message ?? (0, 0)
-        guard stage == 0 else { fail(stage, value) }
-        let listener = init_take_descriptor(Int32(command.pid), value)
+        var message = CommandMessage()
+        let count = read(command.failures, &message)
+        Report.require(init_stage_listener, count == MemoryLayout<CommandMessage>.size ? 0 : -Int(Errno.invalid))
+        guard message.stage == 0 else { fail(message.stage, message.value) }
+        let listener = init_take_descriptor(Int32(command.pid), message.value)
         Report.require(init_stage_listener, listener)
+        // From here on nothing of it is waited for.
+        Report.require(
+            init_stage_listener, System.call(__NR_fcntl, Int(command.failures), Flag.setStatus, Flag.nonBlocking))
         return Int32(listener)
     }
 
@@ -58,12 +62,11 @@ struct Supervisor {
         _ = System.call(__NR_write, Int(command.gate), System.address(&byte), 1)
     }
 
-    private static func readFailure(_ descriptor: Int32) -> (stage: UInt32, value: Int32)? {
-        var failure: (stage: UInt32, value: Int32) = (0, 0)
-        let count = withUnsafeMutableBytes(of: &failure) {
-            System.call(__NR_read, Int(descriptor), Int(bitPattern: $0.baseAddress!), 8)
+    /// 0 at the pipe's end.
+    private static func read(_ descriptor: Int32, _ message: inout CommandMessage) -> Int {
+        withUnsafeMutableBytes(of: &message) {
+            System.call(__NR_read, Int(descriptor), Int(bitPattern: $0.baseAddress!), $0.count)
         }
-        return count == 8 ? failure : nil
     }
 
     private static func fail(_ stage: UInt32, _ error: Int32) -> Never {
@@ -73,37 +76,41 @@ struct Supervisor {
 
     mutating func serve() -> Never {
         while true {
-            var descriptors = (signals, watch.listener, failures, INIT_SOCKET)
-            let wait = startedAt == 0 || isStartTold ? -1 : Int(Self.startDelay)
+            var descriptors = (signals, watch.listener, isStartAwaited ? failures : -1, INIT_SOCKET)
             let ready = withUnsafeBytes(of: &descriptors) {
-                init_wait_events($0.baseAddress!.assumingMemoryBound(to: Int32.self), 4, wait)
+                init_wait_events($0.baseAddress!.assumingMemoryBound(to: Int32.self), 4, -1)
             }
             guard ready >= 0 else { continue }
             if ready & (0b1000 | 0b1000 << 8) != 0 { hearOfWorkspace() }
             if ready & 0b010 != 0 { watch.answerNext() }
             // Nobody is left who could make a call that is refused.
             if ready & 0b010 == 0 && ready & (0b010 << 8) != 0 { watch.listener = -1 }
-            if ready & (0b100 | 0b100 << 8) != 0 { hearOfExecution() }
             if ready & 0b001 != 0 { takeSignals() }
-            tellStart()
+            if isStartAwaited { tellStart() }
         }
     }
 
-    /// The pipe's end is the execution, what comes before it a failure.
-    private mutating func hearOfExecution() {
-        if let (stage, error) = Self.readFailure(failures) {
-            watch.reportCounts()
-            Self.fail(stage, error)
+    /// What the command's process has said so far; the pipe's end is the execution.
+    private mutating func hearOfCommand() {
+        var message = CommandMessage()
+        while failures >= 0 {
+            switch Self.read(failures, &message) {
+            case MemoryLayout<CommandMessage>.size where message.stage != 0:
+                watch.reportCounts()
+                Self.fail(message.stage, message.value)
+            case MemoryLayout<CommandMessage>.size: executesAt = message.at
+            case 0:
+                System.close(failures)
+                failures = -1
+                startedAt = executesAt
+            default: return
+            }
         }
-        System.close(failures)
-        failures = -1
-        startedAt = init_monotonic()
     }
 
     private mutating func tellStart() {
-        guard startedAt != 0, !isStartTold, isSignalled || init_monotonic() >= startedAt + Self.startDelay else {
-            return
-        }
+        hearOfCommand()
+        guard startedAt != 0, !isStartTold else { return }
         isStartTold = true
         Report.send(init_report_started, startedAt: startedAt)
     }
@@ -114,13 +121,15 @@ struct Supervisor {
             guard signal > 0 else { return }
             if signal == Signal.child {
                 reap()
+            } else if signal == Int(INIT_TELL_SIGNAL) {
+                isStartAwaited = true
             } else if signal == Int(INIT_STOP_SIGNAL) {
-                isSignalled = true
+                isStartAwaited = true
                 // To everybody but this process; those that are stopped go on to take it.
                 _ = System.call(__NR_kill, -1, Signal.terminate)
                 _ = System.call(__NR_kill, -1, Signal.proceed)
             } else if signal > Int(INIT_SIGNAL_CARRIER) {
-                isSignalled = true
+                isStartAwaited = true
                 // The launcher's word; to the command's process group.
                 _ = System.call(__NR_kill, -command.pid, signal - Int(INIT_SIGNAL_CARRIER))
             }
@@ -138,7 +147,7 @@ struct Supervisor {
             guard pid > 0 else { return }
             guard pid == command.pid else { continue }
             // The command has ended; what it left behind ends with it. Wait for nobody.
-            if failures >= 0 { hearOfExecution() }
+            hearOfCommand()
             // Its own children have become this process's by now.
             var other: Int32 = 0
             let left = init_reap(&other) >= 0 ? UInt32(INIT_LEFT_PROCESSES) : 0

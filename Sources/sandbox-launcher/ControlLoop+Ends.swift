@@ -36,23 +36,37 @@ extension ControlLoop {
         send(.started(run: sandbox.run, at: at, stamps: sandbox.stamps))
     }
 
-    /// Tells of runs that their time counts, though nothing is heard of them: the pid 1 of a tree that has used up its share of CPU
-    /// time waits for the next one, for seconds, and the tree's deadlines must not. Returns in how many nanoseconds the next one
-    /// is due.
+    /// Asks each pid 1 of which nothing is heard for its command's start. What does not even answer that is told of all the same:
+    /// the pid 1 of a tree that has used up its share of CPU time waits for the next one, for seconds, and the tree's deadlines
+    /// must not. Returns in how many nanoseconds the next one is due.
     mutating func tellUnheard() -> UInt64? {
         guard !unheard.isEmpty else { return nil }
         let now = monotonicNanoseconds()
         var next: UInt64?
-        for (run, dueAt) in unheard {
-            guard dueAt <= now else {
-                next = min(next ?? .max, dueAt - now)
+        for (run, state) in unheard {
+            guard state.dueAt <= now else {
+                next = min(next ?? .max, state.dueAt - now)
                 continue
             }
             unheard[run] = nil
             guard let sandbox = sandboxes[run], !sandbox.isEnding, sandbox.failure == nil else { continue }
+            guard state.isAsked else {
+                sandbox.askForStart()
+                unheard[run] = Unheard(dueAt: now + Self.unheardPatience, isAsked: true)
+                next = min(next ?? .max, Self.unheardPatience)
+                continue
+            }
             send(.handedOver(run: run, at: sandbox.stamps.handedOverAt))
         }
         return next
+    }
+
+    /// A run whose start is not told yet.
+    struct Unheard {
+        /// CLOCK_MONOTONIC, nanoseconds: when something is done about it.
+        var dueAt: UInt64
+        /// Its pid 1 was asked.
+        var isAsked = false
     }
 
     mutating func hearAudit() {

@@ -105,7 +105,7 @@ extension ControlLoop {
     /// - Parameter signals: that came for it meanwhile.
     private mutating func begin(_ sandbox: Sandbox, signals: [Int32] = []) throws(LaunchFailure) {
         sandboxes[sandbox.run] = sandbox
-        unheard[sandbox.run] = sandbox.stamps.handedOverAt + Self.unheardPatience
+        unheard[sandbox.run] = Unheard(dueAt: sandbox.stamps.handedOverAt + Self.startDelay)
         do throws(SystemError) {
             try watch(sandbox)
         } catch {

@@ -30,9 +30,8 @@ struct ControlLoop: ~Copyable {
     var settling: [UInt64: UInt64] = [:]
     /// Runs that sandboxd knows the end of and that are not buried yet.
     var dying = 0
-    /// Runs whose pid 1 has the command and has said nothing yet, and until when that is nothing to tell
-    /// (CLOCK_MONOTONIC, nanoseconds).
-    var unheard: [UInt64: UInt64] = [:]
+    /// Runs whose pid 1 has the command and has said nothing yet.
+    var unheard: [UInt64: Unheard] = [:]
     /// Runs whose pid 1 waits to be let go, and when that is to be (CLOCK_MONOTONIC, nanoseconds).
     var leaving: [UInt64: UInt64] = [:]
     /// When groups whose peaks the kernel does not keep are looked at again.
@@ -82,8 +81,10 @@ struct ControlLoop: ~Copyable {
     /// need not take namespaces apart (with RCU grace periods on all cores: 200 us of an answer, measured).
     static let leavingDelay: UInt64 = 2_000_000
 
-    /// A pid 1 tells a start within 5 ms of it, as soon as it has CPU time.
-    static let unheardPatience: UInt64 = 10_000_000
+    /// A command that ends within this is told of once: its start would wake up its pid 1, this process, sandboxd and the client.
+    static let startDelay: UInt64 = 5_000_000
+    /// So long a pid 1 that was asked may take to say that its command has begun.
+    static let unheardPatience: UInt64 = 5_000_000
 
     /// A preparer that says nothing for so long while it owes something is not waited for: 5 times what it may take.
     static let preparerPatience: UInt64 = 100_000_000

@@ -61,14 +61,15 @@ final class Sandbox {
         lastReport = report
         switch report.kind {
         case init_report_started.rawValue:
-            startedAt = report.started_at
-            return .started(at: report.started_at)
+            let started = max(report.started_at, stamps.handedOverAt)
+            startedAt = started
+            return .started(at: started)
         case init_report_failed.rawValue:
             let stage = LaunchStage(rawValue: UInt16(truncatingIfNeeded: report.stage)) ?? .initReceive
             failure = LaunchFailure(stage, errno: report.error, subject(of: stage), denials: denials)
         case init_report_ended.rawValue:
             ending = Self.ending(status: report.status)
-            if report.started_at != 0 { startedAt = report.started_at }
+            if report.started_at != 0 { startedAt = max(report.started_at, stamps.handedOverAt) }
             if report.full & UInt32(INIT_LEFT_PROCESSES) != 0 {
                 // They die, and pid 1 waits for them: neither is to wait for a share of CPU time.
                 hurryInit()
@@ -160,6 +161,9 @@ final class Sandbox {
         group.renewQuota()
         try? prepared.process.signal(INIT_STOP_SIGNAL)
     }
+
+    /// For pid 1's report of the start.
+    func askForStart() { try? prepared.process.signal(INIT_TELL_SIGNAL) }
 
     /// pid 1 has to run to end the others, and stands in line with all of them: behind 50 that were busy on a tenth of a
     /// core for more than a second, which with this and `killAll` became 50 ms. It is not reaped, so the number is its

@@ -41,8 +41,7 @@ struct JournalTests {
         #expect(ended["SANDBOXD_RUN"] == result.id && ended["SANDBOXD_POLICY"] == "mine")
         #expect(ended["SANDBOXD_UID"] == "0" && ended["SANDBOXD_TENANT"] == "user 0")
         #expect(ended["SANDBOXD_REASON"] == "exited" && ended["SANDBOXD_CODE"] == "3" && ended["PRIORITY"] == "6")
-        // From when pid 1 has heard of the execution, which on a busy host is later than the execution.
-        #expect(Int(ended["SANDBOXD_WALL_MS"] ?? "") ?? 0 >= 100 && ended["SYSLOG_IDENTIFIER"] == "sandboxd")
+        #expect(Int(ended["SANDBOXD_WALL_MS"] ?? "") ?? 0 >= 400 && ended["SYSLOG_IDENTIFIER"] == "sandboxd")
         client.close()
         kill(service.daemon.pid, SIGTERM)
         #expect(try record("stopping")["SANDBOXD_SIGNAL"] == "15")

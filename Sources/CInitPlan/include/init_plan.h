@@ -39,6 +39,8 @@
 #define INIT_SIGNAL_CARRIER 32
 // Asks pid 1 to send SIGTERM and SIGCONT to every process of the sandbox; the last real-time signal, which carries none.
 #define INIT_STOP_SIGNAL 64
+// Asks pid 1 to say that the command was executed, as soon as it was; the real-time signal that would carry signal 0.
+#define INIT_TELL_SIGNAL 32
 
 #define INIT_WORKSPACE "/sandbox/workspace"
 #define INIT_MASK_FILE "/.mask/file"
@@ -109,7 +111,7 @@ struct init_prepare {
     uint32_t shm_options;
     // Of the workspace in memory, which a request gets that names none.
     uint32_t workspace_options;
-    // Calls that are not refused although pid 1 is asked, INIT_WATCH_*.
+    // Calls that are not refused although pid 1 is asked, INIT_WATCH_*; and INIT_HAS_CLOCK.
     uint32_t watched;
     // No memory that is writable and executable, PR_SET_MDWE.
     uint32_t refuse_executable_memory;
@@ -126,6 +128,8 @@ struct init_prepare {
 #define INIT_WATCH_CONNECT 1
 #define INIT_WATCH_EXECUTE 2
 #define INIT_WATCH_SEND 4
+// The filter lets clock_gettime(2) pass: the command's process looks at the time just before it executes the command.
+#define INIT_HAS_CLOCK 128
 
 struct init_options {
     char text[INIT_MAXIMUM_OPTIONS];
@@ -228,7 +232,8 @@ struct init_report {
     // INIT_FULL_*, when the command has ended.
     uint32_t full;
     uint32_t reserved;
-    // When the command was executed, CLOCK_MONOTONIC nanoseconds; 0 before. Its start is not told where its end follows soon.
+    // When the command was about to be executed, CLOCK_MONOTONIC nanoseconds; 0 before. Where its process could not tell, long
+    // ago. The start is not told where the end follows soon.
     uint64_t started_at;
 };
 
