@@ -1,3 +1,5 @@
+import SeccompFilter
+
 /// What a policy says that is allowed and hardly meant: warnings, for people at a desk.
 package struct PolicyLint {
     private let set: PolicySet
@@ -227,6 +229,9 @@ extension PolicyLint {
     /// Whether the workspace's size is also that of directories of the host, which runs may bring and write to.
     var sizesDirectories: Bool { policy.word(.mode) == "write" && !policy.strings(.roots).isEmpty }
 
+    /// What the loader of any program, or sandboxd's probe of the policy, makes.
+    private static let neededByAll = ["read", "write", "openat", "mmap", "exit_group"]
+
     private mutating func checkSystemCalls() {
         let parent = SystemCallRules([:])
         for entry in own(.syscallsAllow) where parent.isOpen(entry.value) && policy.strings(.syscallsDeny).isEmpty {
@@ -234,6 +239,11 @@ extension PolicyLint {
         }
         for entry in own(.syscallsDeny) where parent.isClosed(entry.value) {
             warn(entry.location, "'syscalls.deny': '\(entry.value)' is refused without it")
+        }
+        for entry in own(.syscallsDeny) {
+            let calls = SystemCallCatalog.group(named: entry.value)?.calls ?? [entry.value]
+            guard let needed = Self.neededByAll.first(where: calls.contains) else { continue }
+            warn(entry.location, "'syscalls.deny': without '\(needed)' no program starts (\(entry.value))")
         }
     }
 }

@@ -19,12 +19,21 @@ struct CallWatch {
         hasLoopback = prepare.header.pointee.loopback != 0
     }
 
-    mutating func answerNext() {
+    /// The next call; its caller waits until it is answered. `nil`: it was killed meanwhile.
+    func next() -> init_notification? {
         var notification = init_notification()
-        // ENOENT: the caller was killed meanwhile.
-        guard init_notification_receive(listener, &notification) == 0 else { return }
-        let error = judge(notification)
-        _ = init_notification_answer(listener, notification.id, error)
+        return init_notification_receive(listener, &notification) == 0 ? notification : nil
+    }
+
+    /// - Parameter isOwn: the caller is the command's process, and has not executed the command yet. What it does is this program's
+    ///   own, and in no policy.
+    mutating func answer(_ call: init_notification, isOwn: Bool) {
+        _ = init_notification_answer(listener, call.id, isOwn && isRefusedByPolicy(call) ? 0 : judge(call))
+    }
+
+    private func isRefusedByPolicy(_ call: init_notification) -> Bool {
+        let isWatched = Int32(call.call) == __NR_execve || Int32(call.call) == __NR_execveat
+        return call.architecture == init_native_architecture() && !(isWatched && watched & INIT_WATCH_EXECUTE != 0)
     }
 
     func reportCounts() { log.reportCounts() }

@@ -82,12 +82,19 @@ struct Supervisor {
             }
             guard ready >= 0 else { continue }
             if ready & (0b1000 | 0b1000 << 8) != 0 { hearOfWorkspace() }
-            if ready & 0b010 != 0 { watch.answerNext() }
+            if ready & 0b010 != 0 { answerCall() }
             // Nobody is left who could make a call that is refused.
             if ready & 0b010 == 0 && ready & (0b010 << 8) != 0 { watch.listener = -1 }
             if ready & 0b001 != 0 { takeSignals() }
             if isStartAwaited { tellStart() }
         }
+    }
+
+    private mutating func answerCall() {
+        guard let call = watch.next() else { return }
+        // Whether the command was executed cannot change while its process waits for the answer.
+        hearOfCommand()
+        watch.answer(call, isOwn: failures >= 0 && Int(call.process) == command.pid)
     }
 
     /// What the command's process has said so far; the pipe's end is the execution.

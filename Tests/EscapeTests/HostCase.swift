@@ -91,6 +91,11 @@ struct Bench: Sendable {
                 argv: argv, policy: policy, workspace: workspace, cwd: cwd, environment: environment, limits: limits))
     }
 
+    /// That nothing was tried, which stops nothing.
+    private static let untried: Set<ServiceError.Code> = [
+        .policyNotVerified, .unknownPolicy, .overloaded, .draining, .launcherGone, .notConnected,
+    ]
+
     /// What a payload says, or why there was none.
     func said(
         _ argv: [String], policy: String = "widest", workspace: String? = nil, cwd: String? = nil,
@@ -101,7 +106,7 @@ struct Bench: Sendable {
                 argv, policy: policy, workspace: workspace, cwd: cwd, environment: environment, limits: limits,
                 service: service)
             return output.outputText + output.errorText
-        } catch let error as ServiceError {
+        } catch let error as ServiceError where !Self.untried.contains(error.code) {
             return "\(error)"
         }
     }

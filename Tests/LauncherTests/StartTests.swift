@@ -31,4 +31,25 @@ struct StartTests {
             #expect(slept.ending == .exited(0) && time >= Double(seconds)! * 1e9 && time < 60e9, "\(slept)")
         }
     }
+
+    /// The command's process has its filter before it has its request: what it does itself is no policy's business.
+    @Test(arguments: [
+        "recvmsg", "dup3", "close_range", "prlimit64", "chdir", "rt_sigprocmask", "clock_gettime",
+    ])
+    func `what is denied to the command is not denied to what starts it`(_ call: String) throws {
+        var policy = CompiledPolicy.testing()
+        policy.syscallsDenied = [call]
+        let ran = try LauncherHarness.ready(policy).run(["true"])
+        #expect(ran.report?.ending == .exited(0) && ran.failure == nil, "\(ran)")
+        #expect(ran.report?.denials.allSatisfy { $0.subject == call && $0.count < 5 } == true, "\(ran)")
+        #expect(["prlimit64", "rt_sigprocmask"].contains(call) || ran.report?.denials == [], "\(ran)")
+    }
+
+    @Test func `a command that may not execute anything is executed`() throws {
+        var policy = CompiledPolicy.testing()
+        policy.syscallsDenied = ["execve", "execveat"]
+        let ran = try LauncherHarness.ready(policy).run(["sh", "-c", "/bin/true; echo $?"])
+        #expect(ran.output.hasSuffix("\n126\n"), "\(ran)")
+        #expect(ran.report?.denials.map(\.subject) == ["execve"], "\(ran)")
+    }
 }

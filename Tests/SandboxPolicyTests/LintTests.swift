@@ -76,6 +76,8 @@ struct LintTests {
             ("workspace: { roots: [/srv], mode: read }", "4:22 'workspace.roots': this host has no '/srv'"),
             ("syscalls: { allow: [read] }", "4:21 'syscalls.allow': 'read' is allowed without it"),
             ("syscalls: { deny: [namespaces] }", "4:20 'syscalls.deny': 'namespaces' is refused without it"),
+            ("syscalls: { deny: [files] }", "4:20 'syscalls.deny': without 'read' no program starts (files)"),
+            ("syscalls: { deny: [exit_group] }", "4:20 'syscalls.deny': without 'exit_group' no program starts"),
             ("tenants: { users: [alice, bob] }", "4:27 'tenants.users': this host has no user 'bob'"),
             ("tenants: { groups: [staff, wheel] }", "4:28 'tenants.groups': this host has no group 'wheel'"),
         ])
