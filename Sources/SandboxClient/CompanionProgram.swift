@@ -16,9 +16,11 @@ package enum CompanionProgram {
         let own = String(cString: resolved)
         let directory = String(own.prefix(upTo: own.lastIndex(of: "/") ?? own.startIndex))
         let candidates = ["", "/../libexec", "/../lib"].map { "\(directory)\($0)/\(name)" }
-        guard let found = candidates.first(where: { access($0, X_OK) == 0 }) else {
-            throw Absence(description: candidates.joined(separator: ", "))
+        if let found = candidates.first(where: { access($0, X_OK) == 0 }) { return found }
+        // Somebody else's, or a copy without its mode.
+        if let forbidden = candidates.first(where: { access($0, F_OK) == 0 }) {
+            throw Absence(description: "\(forbidden) is there, and this user may not execute it")
         }
-        return found
+        throw Absence(description: "not at \(candidates.joined(separator: ", "))")
     }
 }

@@ -46,7 +46,8 @@ package struct PrivateDaemon: Sendable {
         do throws(CompanionProgram.Absence) {
             return try CompanionProgram.path("sandboxd")
         } catch {
-            throw ServiceError(.notConnected, "no service answers, and there is no sandboxd to start: \(error)")
+            throw ServiceError(
+                .notConnected, "no service answers, and there is no sandboxd that could be started: \(error)")
         }
     }
 

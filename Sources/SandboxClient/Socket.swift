@@ -79,7 +79,8 @@ package struct ConnectFailure: Error, Sendable {
         let cause =
             switch reason.value {
             case EACCES, EPERM: "; you are not in the group that may use this sandboxd (sandboxctl doctor says more)"
-            case ECONNREFUSED, ENOENT: "; no sandboxd runs there (exec --standalone needs none)"
+            case ECONNREFUSED, ENOENT:
+                "; no sandboxd runs there (exec --standalone needs none; sandboxctl doctor tells how to start one)"
             default: ""
             }
         return ServiceError(

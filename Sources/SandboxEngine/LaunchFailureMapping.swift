@@ -16,7 +16,8 @@ extension ServiceError {
         case (.commandExecute, ENOENT):
             self =
                 program.contains("/")
-                ? error(.programNotFound, "no program '\(program)' in the sandbox")
+                ? error(
+                    .programNotFound, "no program '\(program)' in the sandbox, or not the interpreter that it names")
                 : error(.programNotFound, "no program '\(program)' in the sandbox's \(request.searchPath)")
         case (.commandExecute, E2BIG):
             self = error(.argumentsTooLong, "failed to execute '\(program)': E2BIG")
@@ -31,7 +32,10 @@ extension ServiceError {
         case (.workspaceOpen, EACCES), (.workspaceOpen, ELOOP), (.workspaceOpen, EXDEV), (.workspaceOpen, EPERM):
             self = error(.workspaceDenied, "failed to open workspace \(workspace): \(name)")
         case (.workspaceAccess, _):
-            self = error(.workspaceDenied, "the caller may not use workspace \(workspace)\(failure.reason)")
+            self = error(
+                .workspaceDenied,
+                "the caller may not use workspace \(workspace)\(failure.reason): who asks must be able to read it, and to write it where workspace.mode is write"
+            )
         case (.workspaceRoots, ENOENT):
             self = error(
                 .workspaceDenied,

@@ -93,6 +93,9 @@ package enum RequestValidation {
         guard path.utf8.count < maximumPathBytes else {
             throw ServiceError(.invalidRequest, "workspace is longer than \(maximumPathBytes - 1) bytes")
         }
+        guard path != "/" else {
+            throw ServiceError(.workspaceDenied, "workspace / is the root directory: a workspace is one below it")
+        }
         guard PathText.isPlain(path, single: true) else {
             throw ServiceError(.invalidRequest, "workspace \(shown) has an empty, '.' or '..' component")
         }

@@ -38,7 +38,9 @@ import Testing
         .init(
             testDescription: "dots", request: RunRequest(argv: ["a"], workspace: "/a/../b"), message: "component"),
         .init(testDescription: "double slash", request: RunRequest(argv: ["a"], workspace: "/a//b"), message: "comp"),
-        .init(testDescription: "root", request: RunRequest(argv: ["a"], workspace: "/"), message: "component"),
+        .init(
+            testDescription: "root", request: RunRequest(argv: ["a"], workspace: "/"), code: .workspaceDenied,
+            message: "workspace / is the root directory"),
         .init(
             testDescription: "long workspace",
             request: RunRequest(argv: ["a"], workspace: "/" + String(repeating: "a", count: 4095)),

@@ -12,7 +12,8 @@ extension HostChecks {
     private static func remedy(_ host: HostFacts) -> String {
         let files = ["/usr/lib/sysusers.d/sandboxd.conf", "/usr/local/lib/sysusers.d/sandboxd.conf"]
         if files.contains(where: host.exists) { return "systemd-sysusers" }
-        return "useradd --system --user-group --no-create-home --shell /usr/sbin/nologin sandboxd"
+        let group = groupNumber(host) == nil ? "--user-group" : "--gid sandboxd"
+        return "useradd --system \(group) --no-create-home --shell /usr/sbin/nologin sandboxd"
     }
 
     private static func user(_ host: HostFacts) -> Finding {

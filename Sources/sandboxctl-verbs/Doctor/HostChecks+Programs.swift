@@ -16,7 +16,7 @@ extension HostChecks {
     private static func program(_ host: HostFacts, _ program: HostFacts.Program) -> Finding {
         let problem: String?
         switch program.file {
-        case nil: problem = "not beside sandboxctl, nor in ../libexec or ../lib"
+        case nil: problem = program.absence ?? "not beside sandboxctl, nor in ../libexec or ../lib"
         case let file? where file.kind != .regular || file.mode & 0o111 == 0: problem = "not executable"
         // What is started as root must not be somebody else's to change; whoever tries out his own build is root's equal.
         case let file? where file.uid != 0 && file.uid != host.caller.uid: problem = "user \(file.uid) can change it"

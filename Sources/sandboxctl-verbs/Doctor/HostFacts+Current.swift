@@ -126,11 +126,14 @@ extension HostFacts {
 
     private static func programs() -> [Program] {
         ["sandboxd", "sandbox-launcher", "sandbox-init", "sandbox-probe"].map { name in
-            let path = try? CompanionProgram.path(name)
             // Those that run inside have no arguments.
             let tells = ["sandboxd", "sandbox-launcher"].contains(name)
-            return Program(
-                name: name, path: path, file: path.flatMap(status), version: tells ? version(of: name) : nil)
+            do throws(CompanionProgram.Absence) {
+                let path = try CompanionProgram.path(name)
+                return Program(name: name, path: path, file: status(path), version: tells ? version(of: name) : nil)
+            } catch {
+                return Program(name: name, absence: error.description)
+            }
         }
     }
 

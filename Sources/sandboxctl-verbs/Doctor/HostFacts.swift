@@ -50,8 +50,10 @@ struct HostFacts: Sendable {
     /// An installed program of this package.
     struct Program: Sendable {
         var name: String
-        /// `nil`: it is not there.
+        /// `nil`: it is not there, or cannot be executed.
         var path: String?
+        /// Why there is no path.
+        var absence: String?
         var file: File?
         /// What `--version` wrote; `nil` where it was not asked or did not answer.
         var version: String?
