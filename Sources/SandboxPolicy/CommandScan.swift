@@ -155,7 +155,12 @@ struct CommandScan {
 
     mutating func scan(_ command: FoundCommand, depth: Int) {
         commands.append(command)
-        for assignment in command.assignments { poison(assignment.name, command) }
+        for assignment in command.assignments {
+            poison(assignment.name, command)
+            if ["BASH_CMDS", "BASH_ALIASES"].contains(assignment.name.prefix { $0 != "[" }) {
+                doubt("\(assignment.name.prefix(40)) gives a program another name", command)
+            }
+        }
         guard let first = command.words.first else { return }
         guard first.literal != nil, let name = command.name else {
             return doubt("the program's name is not known", command)
@@ -170,7 +175,9 @@ struct CommandScan {
     private mutating func scanBuiltin(_ name: String, _ command: FoundCommand, depth: Int) -> Bool {
         let arguments = Array(command.words.dropFirst())
         switch name {
-        case "eval": scan(joined: arguments, command, depth: depth)
+        case "eval":
+            let hasDashes = arguments.first?.literal == "--"
+            scan(joined: Array(arguments.dropFirst(hasDashes ? 1 : 0)), command, depth: depth)
         case "trap":
             let operands = arguments.drop { $0.literal == "--" }
             guard operands.count > 1, let text = operands.first else { return true }
@@ -184,18 +191,26 @@ struct CommandScan {
                 doubt("aliases change what later commands are", command)
             }
         case ".", "source": doubt("the contents of a script are not known", command)
-        case "enable" where arguments.contains { $0.literal?.hasPrefix("-f") ?? true }:
-            doubt("builtins can be loaded from a file", command)
-        case "hash" where arguments.contains { $0.literal?.hasPrefix("-p") ?? true }: poison("PATH", command)
+        case "enable" where Self.mayHave("f", arguments): doubt("builtins can be loaded from a file", command)
+        case "hash" where Self.mayHave("p", arguments):
+            poison("PATH", command)
+            doubt("hash -p gives a program another name", command)
         case "mapfile", "readarray":
-            if arguments.contains(where: { $0.literal?.hasPrefix("-C") ?? true }) {
-                doubt("mapfile may run a command for each line", command)
-            }
+            if Self.mayHave("C", arguments) { doubt("mapfile may run a command for each line", command) }
+        case "compgen", "complete": doubt("\(name) may run its arguments", command)
         case "command", "builtin", "exec", "time":
             return false
         default: return false
         }
         return true
+    }
+
+    /// Whether a builtin may have been given an option, alone (`-C`) or among others (`-tC`).
+    private static func mayHave(_ letter: Character, _ arguments: [ShellValue]) -> Bool {
+        arguments.contains { word in
+            guard let text = word.literal else { return true }
+            return text.utf8.first == UInt8(ascii: "-") && text.unicodeScalars.contains { Character($0) == letter }
+        }
     }
 
     /// Words that a shell joins by blanks and reads as a program.
@@ -226,8 +241,8 @@ struct CommandScan {
             }
             words = words.dropFirst()
             if text == "--" { break }
-            if text.hasPrefix("--") {
-                if text == "--rcfile" || text == "--init-file" {
+            if text.hasPrefix("--") || ShellBuiltins.isLongOption(text) {
+                if ["--rcfile", "--init-file", "-rcfile", "-init-file"].contains(text) {
                     words = words.dropFirst()
                     doubt("the contents of a script are not known", command)
                 }
@@ -236,7 +251,6 @@ struct CommandScan {
             for letter in text.dropFirst() {
                 if letter == "c" { takesText = true }
                 if letter == "o" || letter == "O" { words = words.dropFirst() }
-                if letter == "i" || letter == "l" { continue }
             }
         }
         guard takesText else { return scanInput(shell, Array(words), command, depth: depth) }
@@ -250,7 +264,7 @@ struct CommandScan {
 
     /// A shell that reads a script or its standard input.
     private mutating func scanInput(_ shell: ShellKind, _ operands: [ShellValue], _ command: FoundCommand, depth: Int) {
-        if let script = operands.first, script.literal != "/dev/stdin" {
+        if let script = operands.first, !(script.literal.map(ShellBuiltins.isStandardInput) ?? false) {
             // A script is a program like others: what it does is not in the command's text.
             if script.literal == nil { doubt("the script's name is not known", command) }
             return

@@ -33,6 +33,21 @@ enum ShellKind {
 }
 
 enum ShellBuiltins {
+    /// bash takes its long options with one dash too, `-norc`: not letters.
+    private static let longOptions: Set<String> = [
+        "-debug", "-debugger", "-dump-po-strings", "-dump-strings", "-help", "-init-file", "-login", "-noediting",
+        "-noprofile", "-norc", "-posix", "-pretty-print", "-protected", "-rcfile", "-restricted", "-verbose",
+        "-version",
+        "-wordexp",
+    ]
+
+    static func isLongOption(_ word: String) -> Bool { longOptions.contains(word) }
+
+    /// A script of this name is what is piped in.
+    static func isStandardInput(_ path: String) -> Bool {
+        ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "/proc/thread-self/fd/0"].contains(PolicyPath.normalised(path))
+    }
+
     /// Builtins that start no program and change nothing that a program is found or run by. A script may use them under a
     /// list of allowed commands without a rule.
     static let harmless: Set<String> = [
@@ -45,7 +60,8 @@ enum ShellBuiltins {
     ]
 
     private static let names: Set<String> = [
-        "PATH", "BASH_ENV", "ENV", "IFS", "CDPATH", "SHELLOPTS", "BASHOPTS", "PS4", "PS0", "PROMPT_COMMAND",
+        "PATH", "BASH_ENV", "BASH_CMDS", "BASH_ALIASES", "ENV", "IFS", "CDPATH", "SHELLOPTS", "BASHOPTS", "PS4", "PS0",
+        "PROMPT_COMMAND",
         "GLOBIGNORE",
         "EXECIGNORE", "SHELL", "HOME", "GCONV_PATH", "LOCPATH", "NLSPATH", "HOSTALIASES", "RES_OPTIONS", "PAGER",
         "MANPAGER", "EDITOR", "VISUAL", "BROWSER", "LESSOPEN", "LESSCLOSE", "LESS", "TERMINFO", "TERMCAP", "TMPDIR",

@@ -54,10 +54,7 @@ extension WrapperTable {
                 "r": .leavesOperands, "t": .leavesOperands, "u": .leavesOperands, "l": .leavesOperands,
                 "c": .leavesOperands,
             ]),
-        "fakeroot": CommandWrapper(
-            options: WrapperOptions(
-                "+l:f:i:s:ub:vh", "lib:=l faked:=f unknown-is-real=u fd-base:=b version=v help=h"),
-            startsShell: true, effects: ["l": .loads, "f": .runs]),
+        "fakeroot": fakeroot, "fakeroot-sysv": fakeroot, "fakeroot-tcp": fakeroot,
         "fakechroot": CommandWrapper(
             options: WrapperOptions(
                 "+l:d:sc:e:b:vh",
@@ -71,6 +68,11 @@ extension WrapperTable {
             options: bubblewrap, effects: ["setenv": .sets, "args": .hides("bwrap reads its arguments from a file")]),
         "busybox": CommandWrapper(), "toybox": CommandWrapper(),
     ]
+
+    private static let fakeroot = CommandWrapper(
+        options: WrapperOptions(
+            "+l:f:i:s:ub:vh", "lib:=l faked:=f unknown-is-real=u fd-base:=b version=v help=h"),
+        startsShell: true, effects: ["l": .loads, "f": .runs])
 
     private static let bubblewrap = WrapperOptions(
         "+",

@@ -63,6 +63,9 @@ extension WrapperTable {
                 remove-pidfile retry:=R chdir:=d
                 """),
             rest: .arguments, effects: ["a": .runs, "x": .runs, "K": .runsNothing, "T": .runsNothing]),
+        "ssh-agent": CommandWrapper(
+            options: WrapperOptions("+cDdksE:a:O:P:t:"), effects: ["P": .hides("ssh-agent loads a library")]),
+        "logsave": CommandWrapper(options: WrapperOptions("+asv"), operands: 1),
         "tini": CommandWrapper(options: WrapperOptions("p:hvwgle:s")),
         "tini-static": CommandWrapper(options: WrapperOptions("p:hvwgle:s")),
         "dumb-init": CommandWrapper(

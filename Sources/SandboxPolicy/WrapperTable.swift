@@ -127,6 +127,7 @@ enum WrapperTable {
             "softlimit",
             "envdir", "envuidgid", "setuidgid", "systemd-nspawn", "machinectl", "schroot", "mpirun", "mpiexec", "srun",
             "direnv", "aa-exec", "daemonize", "daemon", "coreutils", "memusage", "sotruss", "trickle", "uftrace", "rr",
-            "heaptrack", "bpftrace", "systemd-socket-activate", "setlock",
+            "heaptrack", "bpftrace", "dpkg-architecture", "gpg-agent", "dbus-launch", "gdbserver", "openvt", "cttyhack",
+            "debconf", "systemd-socket-activate", "setlock",
         ].map { ($0, CommandWrapper(rest: .nothing, doubt: "what \($0) runs is not followed")) })
 }

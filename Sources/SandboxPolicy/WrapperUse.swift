@@ -48,7 +48,7 @@ struct WrapperUse {
         case .runsText: texts += option.value.map { [$0] } ?? []
         case .splits: split = option.value ?? ShellValue(literal: "")
         case .ends: break
-        case .replaces: replaced.append(option.value ?? ShellValue(literal: "{}"))
+        case .replaces: replaced = [option.value ?? ShellValue(literal: "{}")]  // The last one holds.
         case .leavesOperands: leavesOperands = true
         case .startsShell: startsShell = true
         case .isDirect: isDirect = true
