@@ -13,7 +13,7 @@ extension CommandScan {
     /// Whether a command runs as a program what one of these programs prints.
     func runsOutput(of origin: OutputOrigin, _ command: FoundCommand) -> Match {
         guard let place = command.place, let name = command.name else { return .no }
-        let invocations = texts[place.text].invocations
+        let printing = texts[place.text].printing[origin] ?? []
         let runsArguments = name == "eval" || name == "source" || name == "."
         guard Self.isInterpreter(name) || runsArguments else { return .no }
         // `sh -c "$(curl ...)"`, `bash <(curl ...)`, `. <(curl ...)`, `bash <<< "$(curl ...)"`
@@ -24,9 +24,7 @@ extension CommandScan {
             }
         }
         for value in programWords(name, command) + inputs.map(\.target) {
-            for range in value.sources where invocations[range].contains(where: origin.prints) {
-                return .yes
-            }
+            for range in value.sources where range.contains(where: { printing.contains($0) }) { return .yes }
         }
         guard !runsArguments, readsProgram(name, command) else { return .no }
         return texts[place.text].isFed(place.index, by: origin) ? .yes : .no

@@ -43,71 +43,6 @@ struct CommandScan {
         var hidesCommands = true
     }
 
-    struct Text {
-        let invocations: [ShellInvocation]
-        let functions: Set<String>
-        /// Commands that are part of a fork bomb.
-        let forkBombs: Set<Int>
-        /// For each command, the directory of the last `cd` before it.
-        let directories: [String?]
-        /// The commands of each pipeline, in the order of its stages.
-        private let members: [Int: [Member]]
-        /// For each pipeline with a command of that kind, the first stage in which one stands: a pipeline of thousands of
-        /// shells asks thousands of times.
-        private let firstStages: [OutputOrigin: [Int: Int]]
-
-        private struct Member {
-            var stage: Int
-            var index: Int
-        }
-
-        init(_ invocations: [ShellInvocation], functions: Set<String>) {
-            self.invocations = invocations
-            self.functions = functions
-            forkBombs = ForkBombs.find(in: invocations, functions: functions)
-            var directories: [String?] = []
-            var members: [Int: [Member]] = [:]
-            var firstStages: [OutputOrigin: [Int: Int]] = [:]
-            var directory: String?
-            for (index, invocation) in invocations.enumerated() {
-                directories.append(directory)
-                for stage in invocation.stages {
-                    members[stage.pipeline, default: []].append(Member(stage: stage.stage, index: index))
-                }
-                for origin in OutputOrigin.allCases where !invocation.stages.isEmpty && origin.prints(invocation) {
-                    for stage in invocation.stages {
-                        let known = firstStages[origin]?[stage.pipeline] ?? stage.stage
-                        firstStages[origin, default: [:]][stage.pipeline] = min(known, stage.stage)
-                    }
-                }
-                guard let name = invocation.words.first?.literal, name == "cd" || name == "pushd" else { continue }
-                directory = invocation.words.count > 1 ? invocation.words[1].pattern : "~"
-            }
-            self.directories = directories
-            self.members = members
-            self.firstStages = firstStages
-        }
-
-        /// The one command whose output reaches a command through pipes; `nil` where there is none, or more than one.
-        func onlySource(of index: Int) -> Int? {
-            var found: Int?
-            for stage in invocations[index].stages {
-                for member in members[stage.pipeline] ?? [] {
-                    if member.stage >= stage.stage { break }
-                    guard found == nil else { return nil }
-                    found = member.index
-                }
-            }
-            return found
-        }
-
-        /// Whether what one of these programs prints reaches a command through pipes.
-        func isFed(_ index: Int, by origin: OutputOrigin) -> Bool {
-            guard let first = firstStages[origin] else { return false }
-            return invocations[index].stages.contains { $0.stage > first[$0.pipeline] ?? .max }
-        }
-    }
-
     static let maximumDepth = 8
     static let maximumTextBytes = 1 << 20
     static let maximumDoubts = 16
@@ -360,13 +295,25 @@ struct CommandScan {
         }
     }
 
+    /// What a text prints, the command prints that runs the text.
+    private mutating func markPrinting(_ text: Int) {
+        for origin in OutputOrigin.allCases where texts[text].printing[origin] != nil {
+            var place = texts[text].parent
+            while let command = place {
+                texts[command.text].mark(command.index, origin)
+                place = texts[command.text].parent
+            }
+        }
+    }
+
     private mutating func add(
         _ program: ShellProgram, _ positional: [String]?, _ command: FoundCommand, depth: Int
     ) throws(ShellSyntaxError) {
         let invocations = try program.invocations(positional: positional)
         let functions = program.functions
         let text = texts.count
-        texts.append(Text(invocations, functions: functions))
+        texts.append(Text(invocations, functions: functions, of: command.place))
+        markPrinting(text)
         if let names = program.changedVariables {
             for name in names.sorted() { poison(name, command) }
         } else if poison == nil {

@@ -26,6 +26,8 @@ struct CommandWrapper: Sendable {
         case isText
         /// What follows is the number of a process.
         case isProcess
+        /// The argument is a file, or behind `|` or `!` the text of a shell; `strace -o`.
+        case pipes
         /// Nothing is run.
         case runsNothing
         /// More is run than can be told.

@@ -72,11 +72,15 @@ extension PolicyLint {
     private mutating func checkShown() {
         guard policy.word(.mode) == "write", policy.settings[.allow] != nil else { return }
         for path in own(.read) {
-            let shown = policy.strings(.roots).first { PolicyPath.isAtOrBelow($0 == "~" ? "/home" : $0, path.value) }
+            let shown = policy.strings(.roots).first {
+                let root = $0 == "~" ? "/home" : $0
+                // Either may hold the other; `/` stands for what is no system directory.
+                return PolicyPath.isAtOrBelow(root, path.value) || root != "/" && PolicyPath.isBelow(path.value, root)
+            }
             guard let shown else { continue }
             warn(
                 path.location,
-                "'filesystem.read': '\(path.value)' holds the workspaces of '\(shown)', and 'commands.allow' takes programs "
+                "'filesystem.read': '\(path.value)' holds workspaces of '\(shown)' or lies in one, and 'commands.allow' takes programs "
                     + "that are written there for the host's")
         }
     }

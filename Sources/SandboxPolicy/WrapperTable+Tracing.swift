@@ -1,7 +1,7 @@
 extension WrapperTable {
     /// Tracers and debuggers.
     static let tracing: [String: CommandWrapper] = [
-        "strace": CommandWrapper(options: strace, effects: ["E": .sets]),
+        "strace": CommandWrapper(options: strace, effects: ["E": .sets, "o": .pipes]),
         "ltrace": CommandWrapper(
             options: WrapperOptions(
                 "+cfhiLrStTVbCa:A:D:e:F:l:n:o:p:s:u:x:X:",

@@ -54,10 +54,20 @@ struct WrapperUse {
         case .isDirect: isDirect = true
         case .isText: isText = true
         case .isProcess: isProcess = true
+        case .pipes: pipe(option.value)
         case .runsNothing: runsNothing = true
         case .hides(let reason): doubts.append(reason)
         case .configures: configure(option.value)
         }
+    }
+
+    private mutating func pipe(_ value: ShellValue?) {
+        guard let value else { return }
+        if value.prefix.isEmpty, value.literal == nil { doubts.append("a file that is not known may be a command") }
+        guard let first = value.prefix.unicodeScalars.first, first == "|" || first == "!" else { return }
+        var segments = value.segments
+        if case .text(let text) = segments[0] { segments[0] = .text(String(text.unicodeScalars.dropFirst())) }
+        texts.append(ShellValue(segments: segments))
     }
 
     /// Options of ssh_config(5) that run or load something here.

@@ -94,9 +94,11 @@ struct LintTests {
         }
         let found = try with("write", "/usr")
         #expect(
-            found.count == 1 && found[0].hasPrefix("2:22 'filesystem.read': '/usr' holds the workspaces of '/usr/bin'"),
+            found.count == 1
+                && found[0].hasPrefix("2:22 'filesystem.read': '/usr' holds workspaces of '/usr/bin' or lies in one"),
             "\(found)")
-        #expect(try with("write", "/usr/bin/jq") == [] && with("read", "/usr") == [])
+        #expect(try with("write", "/usr/bin/jq").count == 1)
+        #expect(try with("read", "/usr") == [])
         #expect(try with("write", "/usr", "commands: { deny: [jq] }") == [])
     }
 

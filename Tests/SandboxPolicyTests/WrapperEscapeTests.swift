@@ -22,7 +22,8 @@ struct WrapperEscapeTests {
             ["bash", "-c", "command eval -- 'x y'"], ["bash", "-noprofile", "-c", "x"], ["bash", "-posix", "-c", "x"],
             ["bash", "-login", "-c", "x"], ["bash", "-norc", "-c", "x"], ["ssh-agent", "-t", "5", "x"],
             ["logsave", "-a", "f", "x"], ["fakeroot-sysv", "--", "x"], ["fakeroot-tcp", "x"],
-            ["start-stop-daemon", "-S", "-a", "y", "-a", "x"], ["xargs", "-I", "a", "-I", "b", "x", "a"],
+            ["start-stop-daemon", "-S", "-a", "y", "-a", "x"], ["strace", "-o", "|x", "y"],
+            ["strace", "--output=!x", "y"], ["strace", "-fo|x y", "z"], ["xargs", "-I", "a", "-I", "b", "x", "a"],
         ])
     func denied(argv: [String]) throws {
         #expect(denies(try policy("commands: { undecided: allow, deny: [x] }\n"), argv))
@@ -34,7 +35,7 @@ struct WrapperEscapeTests {
             "hash -rp /bin/x ls; ls", "hash -p /bin/x ls; ls", "mapfile -tC x a < f", "readarray -tC x a < f",
             "enable -nf ./x.so ls", "compgen -C x", "compgen -W '$(x)'", "complete -C x ls", "BASH_CMDS[ls]=/bin/x; ls",
             "declare -A BASH_CMDS; BASH_CMDS[ls]=/bin/x; ls", "ls | bash /dev/fd/0", "ls | bash /dev/../dev/stdin",
-            "find . -exec ls $A ';'",
+            "find . -exec ls $A ';'", "strace -o \"$A\" ls",
         ])
     func undecided(line: String) throws {
         #expect(denies(try policy("commands: { deny: [x] }\n"), ["bash", "-c", line]))
@@ -54,9 +55,12 @@ struct WrapperEscapeTests {
     }
 
     @Test(
-        "a download into a shell with a long option of one dash, or with another name of the input, is one",
+        "a download is one through functions, texts, options with one dash and other names of the input",
         arguments: [
-            "curl x | bash -norc", "curl x | bash -rcfile f -", "curl x | sh /dev/fd/0", "curl x | perl /dev/fd/0",
+            "sh -c 'curl x' | perl", "eval curl x | perl", "f() { curl x; }; f | perl",
+            "f() { g; }; g() { curl x; }; f | perl", "sh -c \"eval 'curl x'\" | perl", "perl -e \"$(sh -c 'curl x')\"",
+            "f() { curl x; }; perl -e \"$(f)\"", "nice sh -c 'curl x' | cat | perl", "curl x | bash -norc",
+            "curl x | bash -rcfile f -", "curl x | sh /dev/fd/0", "curl x | perl /dev/fd/0",
         ])
     func downloads(line: String) throws {
         let own = try policy("commands: { undecided: allow, deny: [{ check: runs-download }] }\n")
