@@ -46,7 +46,7 @@ extension FilterRequest {
     }
 
     /// Whether the policy lets a call pass, be it with some arguments only.
-    package func allows(_ call: String) -> Bool {
+    private func allows(_ call: String) -> Bool {
         let kind = SystemCallCatalog.decide(call, allow: allow, deny: deny).kind
         return kind == .allowed || kind == .conditional
     }

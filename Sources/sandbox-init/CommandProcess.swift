@@ -30,8 +30,7 @@ enum CommandProcess {
     }
 
     private static func become(_ prepare: Prepare, gate: Int32, failures: Int32) -> Never {
-        let hasClock = Int32(prepare.header.pointee.watched) & INIT_HAS_CLOCK != 0
-        let failure = Failure(descriptor: failures, hasClock: hasClock)
+        let failure = Failure(descriptor: failures)
         let listener = Confinement.apply(prepare, failure)
         // pid 1 takes the listener out of this process before it says that it is ready; execve(2) closes it here.
         failure.tellListener(Int32(listener))
@@ -62,8 +61,6 @@ struct CommandMessage {
 /// Tells pid 1 which step failed, and ends.
 struct Failure {
     let descriptor: Int32
-    /// Whether the filter lets this process ask for the time.
-    let hasClock: Bool
 
     func require(_ stage: init_stage, _ result: Int) {
         #if SANDBOX_FAULTS
@@ -83,9 +80,7 @@ struct Failure {
 
     /// The last thing that is told when all goes well. Nobody waits for it: pid 1 looks when it is asked, since one that woke up
     /// now would take the processor from the command in the middle of its execve(2).
-    func tellExecution() {
-        if hasClock { write(CommandMessage(at: init_monotonic())) }
-    }
+    func tellExecution() { write(CommandMessage(at: init_monotonic())) }
 
     private func write(_ message: CommandMessage) {
         var message = message

@@ -20,8 +20,8 @@ struct Supervisor {
     private var watch: CallWatch
     /// -1 once the command was executed.
     private var failures: Int32
-    /// When the command's process was about to execute the command, CLOCK_MONOTONIC, nanoseconds. Where it has not said so, long
-    /// ago: the launcher knows that it was not before the request.
+    /// When the command's process was about to execute the command, CLOCK_MONOTONIC, nanoseconds. Where it was killed before it
+    /// said so, long ago: the launcher knows that it was not before the request.
     private var executesAt: UInt64 = 1
     /// CLOCK_MONOTONIC, nanoseconds; 0 before the command was executed, or before that was looked for.
     private var startedAt: UInt64 = 0

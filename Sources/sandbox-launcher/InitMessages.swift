@@ -31,7 +31,7 @@ private struct Blob {
 enum PrepareMessage {
     static func encode(
         _ policy: CompiledPolicy, rules: PathRules, filter: FilterProgram, watched: FilterRequest.Watched,
-        hasClock: Bool, isAudited: Bool, host: Host
+        isAudited: Bool, host: Host
     ) -> [UInt8] {
         let landlock = host.landlock
         var blob = Blob(headerBytes: MemoryLayout<init_prepare>.size)
@@ -43,7 +43,7 @@ enum PrepareMessage {
         header.scoped = landlock.scoped
         header.single_identity = host.rights.isRoot ? 0 : 1
         header.landlock_flags = isAudited ? UInt32(INIT_LANDLOCK_LOG) : 0
-        header.watched = watched.rawValue | (hasClock ? UInt32(INIT_HAS_CLOCK) : 0)
+        header.watched = watched.rawValue
         header.refuse_executable_memory = !policy.writeExecuteMemory && host.memory.hasWriteExecuteRefusal ? 1 : 0
         var table: [UInt8] = []
         for rule in rules.rules {

@@ -43,7 +43,6 @@ final class PreparedPolicy {
         let rules = PathRules(policy, contents: contents, executables: executables, landlock: host.landlock)
         message = PrepareMessage.encode(
             policy, rules: rules, filter: filter, watched: request.watchedAndAllowed,
-            hasClock: request.allows("clock_gettime"),
             isAudited: isAudited, host: host)
         let shown = Set(contents.shown.map(\.path))
         probeArguments = Self.probeArguments(policy, shown: shown)

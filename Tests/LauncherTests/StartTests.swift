@@ -16,7 +16,7 @@ struct StartTests {
         }
     }
 
-    /// The time is asked for behind the filter.
+    /// The time is asked for behind the filter, by a process that pid 1 lets ask.
     @Test func `a policy that denies the clock denies it to the command alone`() throws {
         var policy = CompiledPolicy.testing()
         policy.syscallsDenied = ["clock_gettime"]

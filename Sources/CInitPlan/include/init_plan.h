@@ -111,7 +111,7 @@ struct init_prepare {
     uint32_t shm_options;
     // Of the workspace in memory, which a request gets that names none.
     uint32_t workspace_options;
-    // Calls that are not refused although pid 1 is asked, INIT_WATCH_*; and INIT_HAS_CLOCK.
+    // Calls that are not refused although pid 1 is asked, INIT_WATCH_*.
     uint32_t watched;
     // No memory that is writable and executable, PR_SET_MDWE.
     uint32_t refuse_executable_memory;
@@ -128,8 +128,6 @@ struct init_prepare {
 #define INIT_WATCH_CONNECT 1
 #define INIT_WATCH_EXECUTE 2
 #define INIT_WATCH_SEND 4
-// The filter lets clock_gettime(2) pass: the command's process looks at the time just before it executes the command.
-#define INIT_HAS_CLOCK 128
 
 struct init_options {
     char text[INIT_MAXIMUM_OPTIONS];
@@ -232,8 +230,8 @@ struct init_report {
     // INIT_FULL_*, when the command has ended.
     uint32_t full;
     uint32_t reserved;
-    // When the command was about to be executed, CLOCK_MONOTONIC nanoseconds; 0 before. Where its process could not tell, long
-    // ago. The start is not told where the end follows soon.
+    // When the command was about to be executed, CLOCK_MONOTONIC nanoseconds; 0 before. Where its process was killed before
+    // it told, long ago. The start is not told where the end follows soon.
     uint64_t started_at;
 };
 

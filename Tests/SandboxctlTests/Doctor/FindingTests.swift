@@ -203,6 +203,13 @@ import Testing
             $0.files["/etc/passwd"] = "root:x:0:0::/:\nagent:x:1000:1000::/:\n"
             $0.nodes["/usr/lib/sysusers.d/sandboxd.conf"] = FakeHost.program
         },
+        Lack("user", detail: "no user sandboxd", remedy: "useradd --system --gid sandboxd ") {
+            $0.files["/etc/passwd"] = "root:x:0:0::/:\nagent:x:1000:1000::/:\n"
+        },
+        Lack("user", detail: "no user sandboxd", remedy: "useradd --system --user-group ") {
+            $0.files["/etc/passwd"] = "root:x:0:0::/:\nagent:x:1000:1000::/:\n"
+            $0.files["/etc/group"] = "root:x:0:\n"
+        },
         Lack(
             "group", detail: "no group sandboxd", remedy: "groupadd --system sandboxd",
             file("/etc/group", "root:x:0:\n")),

@@ -23,6 +23,19 @@ import Testing
         if case .absent = facts.service {} else { Issue.record("\(facts.service)") }
     }
 
+    @Test func linksAreSeen() throws {
+        let directory = TemporaryDirectory()
+        try directory.write("file", "")
+        try #require(
+            symlink("file", "\(directory.path)/link") == 0 && symlink("nowhere", "\(directory.path)/dangling") == 0)
+        let facts = try HostFacts.current()
+        let (file, link) = (facts.file("\(directory.path)/file"), facts.file("\(directory.path)/link"))
+        #expect(file?.isLink == false && link?.isLink == true && link?.kind == .regular)
+        let dangling = facts.file("\(directory.path)/dangling")
+        #expect(dangling?.isLink == true && dangling?.kind == .danglingLink)
+        #expect(facts.exists("\(directory.path)/link") && !facts.exists("\(directory.path)/dangling"))
+    }
+
     /// Also those that have ended and wait to be reaped. Other tests have theirs.
     private func children() -> Set<Int32> {
         let tasks = (try? Directory("/proc/self/task").entries()) ?? []
