@@ -37,12 +37,15 @@ package struct CompiledPolicy: Sendable, Equatable {
     package var syscallsDenied: [String]
     /// No plan may ask for more.
     package var maximum: LaunchLimits
+    /// `nil`: the native backend.
+    package var container: ContainerPlan?
 
     package init(
         name: String, readPaths: [String], hidePaths: [String] = [], tmpBytes: UInt64, shmBytes: UInt64,
         workspaceMode: WorkspaceMode, workspaceRoots: [String], executeWritten: Bool,
         executePaths: [String]? = nil, libraryPaths: [String]? = nil, writeExecuteMemory: Bool = true, loopback: Bool,
-        syscallsAllowed: [String] = [], syscallsDenied: [String] = [], maximum: LaunchLimits
+        syscallsAllowed: [String] = [], syscallsDenied: [String] = [], maximum: LaunchLimits,
+        container: ContainerPlan? = nil
     ) {
         self.name = name
         self.readPaths = readPaths
@@ -59,6 +62,7 @@ package struct CompiledPolicy: Sendable, Equatable {
         self.syscallsAllowed = syscallsAllowed
         self.syscallsDenied = syscallsDenied
         self.maximum = maximum
+        self.container = container
     }
 
     /// Whether files that the command writes can be executed.
@@ -80,6 +84,7 @@ package struct CompiledPolicy: Sendable, Equatable {
         writer.put(syscallsAllowed)
         writer.put(syscallsDenied)
         maximum.encode(to: &writer)
+        ContainerPlan.encode(container, to: &writer)
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
@@ -99,6 +104,7 @@ package struct CompiledPolicy: Sendable, Equatable {
         syscallsAllowed = try reader.strings("allowed system calls", maximumCount: 512, maximumBytes: 64)
         syscallsDenied = try reader.strings("denied system calls", maximumCount: 512, maximumBytes: 64)
         maximum = try LaunchLimits(from: &reader)
+        container = try ContainerPlan.optional(from: &reader)
     }
 
     private static func put(_ strings: [String]?, to writer: inout BinaryWriter) {
