@@ -65,6 +65,7 @@ let package = Package(
         .library(name: "SandboxClient", targets: ["SandboxClient"]),
         .executable(name: "sandboxd", targets: ["sandboxd"]),
         .executable(name: "sandbox-launcher", targets: ["sandbox-launcher"]),
+        .executable(name: "sandbox-docker", targets: ["sandbox-docker"]),
         .executable(name: "sandbox-init", targets: ["sandbox-init"]),
         .executable(name: "sandbox-probe", targets: ["sandbox-probe"]),
         .executable(name: "sandboxctl", targets: ["sandboxctl"]),
@@ -133,6 +134,12 @@ let package = Package(
             name: "sandbox-launcher",
             dependencies: ["CSandbox", "CInitPlan", "LaunchPlan", "LinuxSystem", "SeccompFilter"],
             swiftSettings: bare, linkerSettings: startsFast),
+        .executableTarget(
+            name: "sandbox-docker",
+            dependencies: [
+                "LaunchPlan", "LinuxSystem", .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + nio,
+            swiftSettings: strict, linkerSettings: startsFast),
         .executableTarget(
             name: "sandbox-init",
             dependencies: ["CInit", "CInitPlan"],

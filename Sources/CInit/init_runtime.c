@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -50,6 +51,18 @@ long init_receive(int socket, void *bytes, unsigned long capacity, int *descript
 
 long init_send(int socket, const void *bytes, unsigned long count) {
     return init_syscall(__NR_sendto, socket, (long)bytes, (long)count, MSG_NOSIGNAL, 0, 0);
+}
+
+long init_connect(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    for (unsigned index = 0; index + 1 < sizeof address.sun_path && path[index]; index++)
+        address.sun_path[index] = path[index];
+    long socket = call(__NR_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, 0, 0);
+    if (socket < 0) return socket;
+    long result = call(__NR_connect, socket, (long)&address, sizeof address, 0, 0);
+    if (result == 0) return socket;
+    call(__NR_close, socket, 0, 0, 0, 0);
+    return result;
 }
 
 long init_loopback_up(void) {

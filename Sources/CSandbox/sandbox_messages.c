@@ -78,6 +78,8 @@ int sandbox_peer_credentials(int socket, struct sandbox_peer *peer) {
     return 0;
 }
 
+int sandbox_accept(int socket) { return accept4(socket, NULL, NULL, SOCK_CLOEXEC); }
+
 int sandbox_peer_groups(int socket, gid_t *groups, size_t capacity) {
     socklen_t size = (socklen_t)(capacity * sizeof *groups);
     if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0) return -1;

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -191,3 +193,14 @@ const char *sandbox_errno_name(int code) { return strerrorname_np(code); }
 
 // PR_GET_MDWE; EINVAL on a kernel without it.
 int sandbox_has_write_execute_refusal(void) { return prctl(66, 0, 0, 0, 0) >= 0; }
+
+int sandbox_loopback_down(void) {
+    struct ifreq request = {.ifr_name = "lo"};
+    int socket_number = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket_number < 0) return -1;
+    int result = ioctl(socket_number, SIOCSIFFLAGS, &request);
+    int code = errno;
+    close(socket_number);
+    errno = code;
+    return result;
+}

@@ -65,6 +65,9 @@ package struct CompiledPolicy: Sendable, Equatable {
         self.container = container
     }
 
+    /// As results name it.
+    package var backend: String { container == nil ? "native" : "docker" }
+
     /// Whether files that the command writes can be executed.
     package var executesWritten: Bool { executeWritten && executePaths == nil }
 

@@ -20,11 +20,15 @@ package struct LaunchRequest: Sendable, Equatable {
     /// Run the launcher's own probe instead of a program. Such a request says nothing but its policy: the launcher takes
     /// arguments, environment and limits from the policy that it holds, and refuses one that names any.
     package var probe: Bool
+    /// The run's public id, for people who look at containers; empty where nobody needs it.
+    package var id: String
 
     package init(
         run: UInt64, policy: String, client: UInt32, workspace: String?, cwd: String, argv: [String],
-        environment: [String], limits: LaunchLimits, terminal: Bool, probe: Bool = false, generation: UInt32 = 0
+        environment: [String], limits: LaunchLimits, terminal: Bool, probe: Bool = false, generation: UInt32 = 0,
+        id: String = ""
     ) {
+        self.id = id
         self.generation = generation
         self.run = run
         self.policy = policy
@@ -66,6 +70,7 @@ package struct LaunchRequest: Sendable, Equatable {
         limits.encode(to: &writer)
         writer.put(terminal)
         writer.put(probe)
+        writer.put(id)
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
@@ -84,6 +89,7 @@ package struct LaunchRequest: Sendable, Equatable {
         limits = try LaunchLimits(from: &reader)
         terminal = try reader.bool("terminal")
         probe = try reader.bool("probe")
+        id = try reader.string("id", maximum: 64)
         guard probe || !argv.isEmpty else { throw .badValue("argv") }
         let bytes = argv.reduce(0) { $0 + $1.utf8.count + 1 } + environment.reduce(0) { $0 + $1.utf8.count + 1 }
         guard argv.count + environment.count <= Self.maximumStrings, bytes <= Self.maximumStringBytes else {

@@ -24,6 +24,12 @@ package enum LaunchStage: UInt16, Sendable, CaseIterable {
     case slots
     case audit
     case workspaceQuota
+    // With `backend: docker`: the engine, the image, and the engine's part of a container's life.
+    case containerEngine
+    case containerImage
+    case containerCreate
+    case containerStart
+    case containerEnter
     // sandbox-init as pid 1.
     case initReceive = 100
     case initMemoryFiles

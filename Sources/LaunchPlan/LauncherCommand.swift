@@ -6,6 +6,7 @@
 ///     trust + socket       -> nothing; only before `seal`
 ///     audit                -> auditing, or auditRefused; only before `seal` and before any policy
 ///     reader(A) + file     -> nothing; only before `seal`
+///     engine(P)            -> nothing; only before `seal` and before any policy
 ///     seal                 -> sealed
 ///     admit(C) + socket    -> nothing; the peer is read from the socket by the launcher itself
 ///     dismiss(C)           -> nothing
@@ -31,6 +32,8 @@ package enum LauncherCommand: Sendable, Equatable {
     /// How policies are read anew: arguments of sandboxd's program, whose file is the one descriptor. The launcher starts it, as
     /// root, when it is asked for a `reload`: what it reads does not pass through the sandboxd that serves.
     case reader(arguments: [String])
+    /// Where the Docker Engine's socket is. Looked at when there is a policy with `backend: docker`.
+    case engine(socket: String)
     /// The policies are complete.
     ///
     /// - Parameter warm: how many sandboxes are made ahead and wait; 0 for none.
@@ -109,6 +112,9 @@ package enum LauncherCommand: Sendable, Equatable {
         case .adopted(let generation):
             writer.put(UInt8(16))
             writer.put(generation)
+        case .engine(let socket):
+            writer.put(UInt8(17))
+            writer.put(socket)
         }
         return writer.bytes
     }
@@ -133,6 +139,7 @@ package enum LauncherCommand: Sendable, Equatable {
         case 14: self = .reader(arguments: try reader.strings("arguments", maximumCount: 256))
         case 15: self = .reload
         case 16: self = .adopted(generation: try reader.integer())
+        case 17: self = .engine(socket: try reader.string("engine"))
         case let other: throw .unknownMessage(other)
         }
         try reader.finish()

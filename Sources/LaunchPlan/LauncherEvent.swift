@@ -132,8 +132,14 @@ package struct LaunchFailure: Error, Sendable, Equatable {
     package var subject: String
     /// What the sandbox refused before.
     package var denials: [KernelDenial]
+    /// When it may be of use to ask again; `nil` where nobody knows, or never.
+    package var retryAfterMilliseconds: UInt64?
 
-    package init(_ stage: LaunchStage, errno: Int32 = 0, _ subject: String = "", denials: [KernelDenial] = []) {
+    package init(
+        _ stage: LaunchStage, errno: Int32 = 0, _ subject: String = "", denials: [KernelDenial] = [],
+        retryAfterMilliseconds: UInt64? = nil
+    ) {
+        self.retryAfterMilliseconds = retryAfterMilliseconds
         self.stage = stage
         self.errno = errno
         self.subject = subject
@@ -148,6 +154,7 @@ package struct LaunchFailure: Error, Sendable, Equatable {
         writer.put(errno)
         writer.put(raw: subject.cut(atMost: Self.maximumSubjectBytes))
         KernelDenial.encode(denials, to: &writer)
+        writer.put(retryAfterMilliseconds)
     }
 
     init(from reader: inout BinaryReader) throws(PlanError) {
@@ -156,6 +163,7 @@ package struct LaunchFailure: Error, Sendable, Equatable {
         errno = try reader.integer()
         subject = try reader.string("subject", maximum: Self.maximumSubjectBytes)
         denials = try KernelDenial.list(from: &reader)
+        retryAfterMilliseconds = try reader.optional("retry after")
     }
 }
 

@@ -9,6 +9,8 @@ package enum SandboxIdentities {
     package static let blockCount: UInt32 = 1024
     /// Of block 0: no process has it but one that tries for a moment what a user may.
     package static let nobodyElse = base + 1
+    /// Of block 0: sandbox-docker's.
+    package static let engineClient = base + 2
 
     package static func uids(ofBlock block: UInt32) -> Range<UInt32> {
         base + block * blockSize..<base + (block + 1) * blockSize

@@ -17,6 +17,12 @@ package protocol ControlGroupHierarchy: AnyObject {
     /// - Parameter memoryEvents: its `memoryEvents`, which this takes over; -1 for none.
     func adopt(_ name: String, limits: LaunchLimits, memoryEvents: Int32) throws(SystemError) -> any ControlGroup
 
+    /// The group that somebody else has made for a process and that it is in alone with its children, with these limits. What was
+    /// used in it so far is not counted, and `remove` leaves it to whoever made it.
+    ///
+    /// - Parameter name: what the group's directory must be called, but for what a service manager puts around it.
+    func foreign(of pid: Int32, named name: String, limits: LaunchLimits) throws(SystemError) -> any ControlGroup
+
     /// Removes a group by its name, as `ControlGroup.remove`.
     func remove(_ name: String) -> Bool
 

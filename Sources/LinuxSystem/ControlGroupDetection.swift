@@ -102,8 +102,13 @@ package enum ControlGroupDetection {
 
     /// `/proc/self/cgroup`: this process's group by controller, "" for the unified hierarchy.
     private static func ownGroups() throws(SystemError) -> [String: String] {
+        try groups(in: try wholeFile("/proc/self/cgroup"))
+    }
+
+    /// The lines of a process's `/proc/PID/cgroup`.
+    static func groups(in text: String) throws(SystemError) -> [String: String] {
         var groups: [String: String] = [:]
-        for line in try wholeFile("/proc/self/cgroup").split(separator: "\n") {
+        for line in text.split(separator: "\n") {
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3 else { continue }
             for controller in fields[1].split(separator: ",", omittingEmptySubsequences: false) {

@@ -6,10 +6,20 @@ import LaunchPlan
 package struct ForkedChild: ~Copyable, Sendable {
     package let pid: Int32
     package let pidfd: OwnedDescriptor
+    /// Else it is somebody else's child, who reaps it: how it ended is not known here, and its number may be another's then.
+    package let isOwn: Bool
 
     package init(pid: Int32, pidfd: consuming OwnedDescriptor) {
         self.pid = pid
         self.pidfd = pidfd
+        isOwn = true
+    }
+
+    /// Somebody else's child, which is known to live: it is at the other end of a socket.
+    package init(stranger pid: Int32) throws(SystemError) {
+        self.pid = pid
+        pidfd = OwnedDescriptor(owning: try system("open process", "\(pid)") { sandbox_pidfd_open(pid) })
+        isOwn = false
     }
 
     /// Forks, with new namespaces (CLONE_NEW*) for the child, which runs `body` and ends.
@@ -35,11 +45,22 @@ package struct ForkedChild: ~Copyable, Sendable {
     @discardableResult
     package borrowing func reap(wait: Bool = true) throws(SystemError) -> (exited: Bool, value: Int32)? {
         let descriptor = pidfd.number
+        guard isOwn else { return Self.waitForStranger(descriptor, wait: wait) ? (false, SIGKILL) : nil }
         var code: Int32 = 0
         var status: Int32 = 0
         let flags = wait ? 0 : Int32(WNOHANG)
         let ended = try system("wait for a child") { sandbox_wait_pidfd(descriptor, &code, &status, flags) }
         return ended == 0 ? nil : (code == Int32(CLD_EXITED), status)
+    }
+
+    /// Whether it has ended, pidfd_open(2). Who reaps it takes no second for that.
+    private static func waitForStranger(_ pidfd: Int32, wait: Bool) -> Bool {
+        var state = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        while true {
+            let count = poll(&state, 1, wait ? 1000 : 0)
+            if count < 0, errno == EINTR { continue }
+            return count > 0
+        }
     }
 
     package borrowing func killAndReap() {

@@ -39,7 +39,7 @@ package struct ListeningSocket: ~Copyable, Sendable {
     private static func bind(_ socket: Int32, _ path: String, group: UInt32?, mode: UInt32) throws(SystemError) {
         let previous = umask(0o177)
         defer { umask(previous) }
-        try withAddress(path) { address, length throws(SystemError) in
+        try SocketAddress.with(path) { address, length throws(SystemError) in
             try system("bind", path) { Glibc.bind(socket, address, length) }
         }
         if let group { try system("give to a group", path) { chown(path, 0, group) } }
@@ -59,7 +59,7 @@ package struct ListeningSocket: ~Copyable, Sendable {
             let probe = OwnedDescriptor(owning: try unboundSocket())
             let number = probe.number
             var answers = false
-            try withAddress(path) { address, length throws(SystemError) in
+            try SocketAddress.with(path) { address, length throws(SystemError) in
                 answers = connect(number, address, length) == 0
             }
             guard !answers else { throw SystemError("", errno: EADDRINUSE) }
@@ -67,29 +67,5 @@ package struct ListeningSocket: ~Copyable, Sendable {
         } catch {
             throw error.errno == EADDRINUSE ? .taken : .system(error)
         }
-    }
-
-    private static func withAddress(
-        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
-    ) throws(SystemError) {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        let capacity = MemoryLayout.size(ofValue: address.sun_path)
-        guard !bytes.isEmpty, bytes.count < capacity, !bytes.contains(0) else {
-            throw SystemError("use as a socket's name", path, errno: ENAMETOOLONG)
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        var failure: SystemError?
-        withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                do throws(SystemError) {
-                    try body(pointer, socklen_t(MemoryLayout<sockaddr_un>.size))
-                } catch {
-                    failure = error
-                }
-            }
-        }
-        if let failure { throw failure }
     }
 }

@@ -32,6 +32,36 @@ package final class NetworkNamespace {
         newSockets = Self.inUse(sockets.pristine)
     }
 
+    /// The namespace of a process.
+    package static func open(of pid: Int32, proc: Directory) throws(SystemError) -> OwnedDescriptor {
+        let name = "\(pid)/ns/net"
+        return OwnedDescriptor(
+            owning: try system("open", "/proc/\(name)") { openat(proc.number, name, O_RDONLY | O_CLOEXEC) })
+    }
+
+    /// Runs `body` in a namespace, and comes back.
+    package static func within(
+        _ namespace: borrowing OwnedDescriptor, proc: Directory, _ body: () throws(SystemError) -> Void
+    ) throws(SystemError) {
+        let own = OwnedDescriptor(
+            owning: try system("open", "/proc/self/ns/net") {
+                openat(proc.number, "self/ns/net", O_RDONLY | O_CLOEXEC)
+            })
+        let (there, back) = (namespace.number, own.number)
+        try system("enter a network namespace") { sandbox_setns(there, Namespaces.network.rawValue) }
+        var failure: SystemError?
+        do throws(SystemError) { try body() } catch { failure = error }
+        guard sandbox_setns(back, Namespaces.network.rawValue) == 0 else {
+            fatalError("failed to return to the host's network")
+        }
+        if let failure { throw failure }
+    }
+
+    /// Brings the loopback device of this process's namespace down, `netdevice(7)`: then there is not even 127.0.0.1.
+    package static func closeLoopback() throws(SystemError) {
+        try system("bring down lo") { sandbox_loopback_down() }
+    }
+
     package func enter() throws(SystemError) {
         try system("enter a network namespace") { sandbox_setns(descriptor.number, Namespaces.network.rawValue) }
     }

@@ -10,6 +10,7 @@ final class SplitGroup: ControlGroup {
     let homes: [SplitHome]
     private(set) var directories: [Directory]
     let features: ResourceControl.Features
+    private let isForeign: Bool
     let memory: KernelFileCache
     private(set) var pids: KernelFileCache
     let cpu: KernelFileCache
@@ -24,7 +25,10 @@ final class SplitGroup: ControlGroup {
     /// Kept open for the next sandbox.
     private var keptEntrances: GroupEntrances?
 
-    init(name: String, homes: [SplitHome], features: ResourceControl.Features) throws(SystemError) {
+    init(
+        name: String, homes: [SplitHome], features: ResourceControl.Features, isForeign: Bool = false
+    ) throws(SystemError) {
+        self.isForeign = isForeign
         var byController: [String: Directory] = [:]
         var directories: [Directory] = []
         for home in homes {
@@ -220,5 +224,8 @@ final class SplitGroup: ControlGroup {
         if let quota = limits?.cpuQuota.quota { try? cpu.write("\(quota)", to: "cpu.cfs_quota_us") }
     }
 
-    func remove() -> Bool { homes.remove(name) }
+    func remove() -> Bool { isForeign || homes.remove(name) }
+
+    /// The most memory that was used so far is no run's.
+    func forgetPeak() { try? memory.write("0", to: "memory.max_usage_in_bytes") }
 }

@@ -94,6 +94,27 @@ final class SplitHierarchy: ControlGroupHierarchy {
         return group
     }
 
+    func foreign(of pid: Int32, named name: String, limits: LaunchLimits) throws(SystemError) -> any ControlGroup {
+        let paths = try ForeignGroup.paths(of: pid)
+        let mounts = try ForeignGroup.mounts()
+        var places: [SplitHome] = []
+        var found = name
+        for home in homes.all {
+            guard let controller = home.controllers.first, let path = paths[controller], let mount = mounts[controller]
+            else { throw SystemError("find the group of", "\(pid)", errno: ENOENT) }
+            let place = try ForeignGroup(path, below: mount, named: name)
+            found = place.name
+            places.append(SplitHome(parent: place.parent, directory: place.parent, controllers: home.controllers))
+        }
+        // That peak has seen what the engine did in it.
+        let features = resources.features.subtracting(.processesPeak)
+        let group = try SplitGroup(name: found, homes: places, features: features, isForeign: true)
+        try group.apply(limits, [])
+        group.forgetPeak()
+        group.startCounting(from: group.processorTime())
+        return group
+    }
+
     func remove(_ name: String) -> Bool { homes.all.remove(name) }
 
     var names: [String] {

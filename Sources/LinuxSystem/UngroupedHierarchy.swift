@@ -16,6 +16,10 @@ final class UngroupedHierarchy: ControlGroupHierarchy {
         throw SystemError("take over a group without groups", name, errno: ENOTSUP)
     }
 
+    func foreign(of pid: Int32, named name: String, limits: LaunchLimits) throws(SystemError) -> any ControlGroup {
+        throw SystemError("take over a group without groups", name, errno: ENOTSUP)
+    }
+
     func remove(_ name: String) -> Bool { true }
     var names: [String] { [] }
     func removeAll() -> Bool { true }

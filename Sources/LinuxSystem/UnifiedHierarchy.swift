@@ -100,6 +100,21 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
         return group
     }
 
+    func foreign(of pid: Int32, named name: String, limits: LaunchLimits) throws(SystemError) -> any ControlGroup {
+        guard let path = try ForeignGroup.paths(of: pid)[""], let mount = try ForeignGroup.mounts()[""] else {
+            throw SystemError("find the group of", "\(pid)", errno: ENOENT)
+        }
+        let place = try ForeignGroup(path, below: mount, named: name)
+        // Its peaks have seen what the engine did in it.
+        let features = resources.features.subtracting([.memoryPeak, .processesPeak])
+        let group = UnifiedGroup(
+            name: place.name, home: place.parent, directory: try place.parent.subdirectory(place.name),
+            features: features, isForeign: true)
+        try group.apply(limits, [])
+        group.startCounting(from: group.processorTime())
+        return group
+    }
+
     func remove(_ name: String) -> Bool {
         do {
             try home.removeSubdirectory(name)
@@ -137,12 +152,16 @@ final class UnifiedGroup: ControlGroup {
     private let home: Directory
     private let directory: KernelFileCache
     private let features: ResourceControl.Features
+    private let isForeign: Bool
     /// Those in force.
     private var limits: LaunchLimits?
     private var counted = ProcessorTime()
     private var peaks = SampledPeaks()
 
-    init(name: String, home: Directory, directory: Directory, features: ResourceControl.Features) {
+    init(
+        name: String, home: Directory, directory: Directory, features: ResourceControl.Features, isForeign: Bool = false
+    ) {
+        self.isForeign = isForeign
         self.name = name
         self.home = home
         self.directory = KernelFileCache(directory)
@@ -265,5 +284,5 @@ final class UnifiedGroup: ControlGroup {
         throw SystemError("use a group again", name, errno: ENOTSUP)
     }
 
-    func remove() -> Bool { (try? home.removeSubdirectory(name)) != nil }
+    func remove() -> Bool { isForeign || (try? home.removeSubdirectory(name)) != nil }
 }

@@ -1,3 +1,4 @@
+import CSandbox
 import Glibc
 
 /// A control group of an ordinary user's own, from the service manager of his session: a transient scope with `Delegate=`,

@@ -209,7 +209,7 @@ package final class Engine {
             run: nextRun, policy: name, client: client.number, workspace: request.workspace,
             cwd: request.cwd ?? ".", argv: request.argv, environment: environment,
             limits: LaunchLimits(inForce, maximum: compiled.maximum), terminal: request.terminal != nil,
-            generation: generation)
+            generation: generation, id: compiled.container == nil ? "" : id)
         nextRun += 1
         let run = try launch(
             plan, request, policy, compiled, inForce, id: id, channel, window, client, owner, stamps)
@@ -223,8 +223,8 @@ package final class Engine {
         noteRefusal(by: denial, id: id, policy: policy, client)
         let message = "policy '\(policy)' (\(denial.rule)) refused \(denial.subject.shown)"
         return RunResult(
-            id: id, policy: policy, outcome: Outcome(reason: .denied, message: message), limits: limits,
-            denials: [denial], trace: trace)
+            id: id, policy: policy, backend: compiled[policy]?.backend ?? "native",
+            outcome: Outcome(reason: .denied, message: message), limits: limits, denials: [denial], trace: trace)
     }
 
     private func launch(

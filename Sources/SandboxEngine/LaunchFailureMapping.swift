@@ -63,6 +63,9 @@ extension ServiceError {
             self = error(.hostUnsupported, failure.subject.shown)
         case (.commandDirectory, _):
             self = error(.cwdNotFound, "failed to enter \(request.cwd.shown) in the sandbox\(failure.reason)")
+        case (.containerEngine, 0): self = error(.hostUnsupported, failure.subject.shown)
+        case (.containerEngine, _), (.containerImage, _), (.containerCreate, _), (.containerStart, _):
+            self = ServiceError(container: failure, policy: request.policy)
         default:
             self = error(.launchFailed, "failed to \(failure.stage.words)\(failure.detail)\(failure.reason)")
         }
@@ -70,6 +73,20 @@ extension ServiceError {
 }
 
 extension ServiceError {
+    /// What an engine did not do. It says itself whether it may do so later.
+    private init(container failure: LaunchFailure, policy: String) {
+        let code: Code =
+            switch failure.stage {
+            case .containerEngine: .engineUnavailable
+            case .containerImage: .imageNotFound
+            default: .launchFailed
+            }
+        self.init(
+            code, "failed to \(failure.stage.words) of policy '\(policy)'\(failure.detail)\(failure.reason)",
+            category: failure.retryAfterMilliseconds == nil ? .permanent : .temporary, stage: failure.stage.name,
+            retryAfterMilliseconds: failure.retryAfterMilliseconds)
+    }
+
     /// What is asked of a service that stops: the next one may be there in a second.
     package static let stopping = ServiceError(
         .draining, "sandboxd is stopping", category: .temporary, retryAfterMilliseconds: 1000)
@@ -124,6 +141,11 @@ extension LaunchStage {
         case .handOver: "hand the run over to the sandbox"
         case .slots: "find a free slot"
         case .workspaceQuota: "keep the workspace's promised size"
+        case .containerEngine: "reach the container engine"
+        case .containerImage: "find the image"
+        case .containerCreate: "create the container"
+        case .containerStart: "start the container"
+        case .containerEnter: "enter the container"
         case .audit: "listen to Landlock's audit messages"
         case .initReceive: "receive the plan in the sandbox"
         case .initMemoryFiles: "forbid executable files in memory"

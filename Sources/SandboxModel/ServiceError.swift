@@ -86,6 +86,10 @@ extension ServiceError.Code {
     /// Without root the daemon cannot keep all that the policy promises, and the request does not accept what is missing
     /// (`Weakness`); the message names it.
     public static let notEnforceable = Self("not_enforceable")
+    /// The container engine of a policy with `backend: docker` does not answer (temporary).
+    public static let engineUnavailable = Self("engine_unavailable")
+    /// It has no such image, and may not or could not fetch it; temporary while it is being fetched.
+    public static let imageNotFound = Self("image_not_found")
     /// The host lacks something that the daemon needs.
     public static let hostUnsupported = Self("host_unsupported")
 }

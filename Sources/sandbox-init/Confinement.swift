@@ -17,14 +17,7 @@ enum Confinement {
         // and queues need, and the other sandboxes', nobody may take more than a small part (ucounts).
         failure.require(init_stage_command_limits, init_lower_limit(ResourceLimit.pendingSignals, 512))
         failure.require(init_stage_command_limits, init_lower_limit(ResourceLimit.queueBytes, 128 << 10))
-        failure.require(init_stage_command_capabilities, init_drop_bounding_set())
-        if prepare.header.pointee.single_identity == 0 {
-            failure.require(init_stage_command_identity, System.call(__NR_setgroups, 0, 0))
-        }
-        let gid = Int(INIT_COMMAND_GID)
-        failure.require(init_stage_command_identity, System.call(__NR_setresgid, gid, gid, gid))
-        let uid = Int(INIT_COMMAND_UID)
-        failure.require(init_stage_command_identity, System.call(__NR_setresuid, uid, uid, uid))
+        takeIdentity(prepare, failure)
         failure.require(init_stage_command_capabilities, init_clear_capabilities())
         failure.require(
             init_stage_command_no_new_privileges, System.call(__NR_prctl, Prctl.setNoNewPrivileges, 1))
@@ -37,6 +30,24 @@ enum Confinement {
         let listener = program.map { init_install_filter($0, header.filter_count) } ?? -Int(Errno.invalid)
         failure.require(init_stage_command_seccomp, listener)
         return listener
+    }
+
+    private static func takeIdentity(_ prepare: Prepare, _ failure: Failure) {
+        let identity = Int32(prepare.header.pointee.identity)
+        if identity == INIT_IDENTITY_GIVEN {
+            // pid 1 has no capability by which it could take the listener out of a process that is not dumpable, as this one is
+            // because pid 1 is not. It is the only other one here.
+            failure.require(init_stage_command_identity, System.call(__NR_prctl, Prctl.setDumpable, 1))
+            return
+        }
+        failure.require(init_stage_command_capabilities, init_drop_bounding_set())
+        if identity == INIT_IDENTITY_OWN {
+            failure.require(init_stage_command_identity, System.call(__NR_setgroups, 0, 0))
+        }
+        let gid = Int(INIT_COMMAND_GID)
+        failure.require(init_stage_command_identity, System.call(__NR_setresgid, gid, gid, gid))
+        let uid = Int(INIT_COMMAND_UID)
+        failure.require(init_stage_command_identity, System.call(__NR_setresuid, uid, uid, uid))
     }
 
     /// No memory that is written and then executed: the kernel keeps it so for every program that comes after.

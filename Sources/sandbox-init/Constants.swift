@@ -3,6 +3,7 @@
 enum Errno {
     static let noEntry: Int32 = 2
     static let tooBig: Int32 = 7
+    static let badDescriptor: Int32 = 9
     static let notPermitted: Int32 = 1
     static let accessDenied: Int32 = 13
     static let notDirectory: Int32 = 20
@@ -63,6 +64,8 @@ enum Flag {
     static let emptyPath = 4
     /// AT_EMPTY_PATH.
     static let emptyPathAt = 0x1000
+    /// F_GETFD.
+    static let getDescriptor = 1
     /// F_SETFL, O_NONBLOCK.
     static let setStatus = 4
     static let nonBlocking = 0o4000

@@ -6,9 +6,16 @@ enum Identity {
     /// Waits until the launcher has written the id maps and then leaves the host's uid 0.
     ///
     /// Works only through the ambient capabilities that came across the exec: uid 0 of the namespace did not exist then.
-    static func take() {
+    ///
+    /// - Returns: INIT_WORD_*
+    static func take() -> Int32 {
         _ = init_block_signals(1)
         let word = Int32(waitForMaps())
+        if word == INIT_WORD_CONTAINER {
+            // Its parent is the engine's, whose threads come and go: what ends this process is the end of its socket.
+            Report.require(init_stage_identity, System.call(__NR_prctl, Prctl.setDumpable, 0))
+            return word
+        }
         if word == INIT_WORD_SEAL { forbidExecutableMemoryFiles() }
         if word != INIT_WORD_SINGLE {
             Report.require(init_stage_identity, System.call(__NR_setgroups, 0, 0))
@@ -20,6 +27,7 @@ enum Identity {
         // It may have died just before; its messages would still be here, and nobody would end this sandbox.
         if init_peer_is_gone(INIT_SOCKET) != 0 { System.exit(1) }
         Report.require(init_stage_identity, System.call(__NR_prctl, Prctl.setDumpable, 0))
+        return word
     }
 
     /// `vm.memfd_noexec` of this pid namespace, `sysctl(8)`: files in memory can no longer be executed. The kernel lets it
@@ -47,7 +55,8 @@ enum Identity {
 
 /// What pid 1 does to its own namespaces before anything is mounted.
 enum Isolation {
-    static func complete() {
+    /// - Parameter isContainer: the engine has made the namespaces.
+    static func complete(isContainer: Bool) {
         // It was executed by descriptor: without this ps(1) would show the name of that.
         let ownName: StaticString = "sandbox-init"
         _ = System.call(__NR_prctl, Prctl.setName, System.address(ownName))
@@ -60,6 +69,7 @@ enum Isolation {
         Report.require(init_stage_receive, opened)
         for standard in 0..<3 { Report.require(init_stage_receive, System.call(__NR_dup3, opened, standard, 0)) }
         System.close(Int32(opened))
+        if isContainer { return }
         // After the launcher has put this process into its cgroup, so that this group is the namespace's root.
         Report.require(
             init_stage_cgroup_namespace, System.call(__NR_unshare, Flag.newCgroupNamespace))

@@ -16,11 +16,15 @@ struct Workspace {
         let received = init_receive(INIT_SOCKET, &message, UInt(size), &descriptor, &count)
         // The end of the socket: this sandbox is not needed.
         if received == 0 { System.exit(0) }
-        let isWhole = received == size && count == message.has_mount && Self.isTerminated(&message)
+        let isWhole =
+            received == size && count == (message.has_mount == UInt32(INIT_MOUNT_GIVEN) ? 1 : 0)
+            && Self.isTerminated(&message)
         Report.require(init_stage_receive, isWhole ? 0 : -Int(Errno.invalid))
         Self.resize("/tmp", by: &message.tmp_options, prepare, init_stage_mount_tmp)
         if count == 1 {
             Self.attach(descriptor)
+            isInMemory = false
+        } else if message.has_mount == UInt32(INIT_MOUNT_PLACED) {
             isInMemory = false
         } else {
             Self.resize(Self.path, by: &message.options, prepare, init_stage_mount_workspace)

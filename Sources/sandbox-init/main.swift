@@ -7,14 +7,15 @@ import CInit
 import CInitPlan
 
 func runSandbox() -> Never {
-    Identity.take()
-    Isolation.complete()
+    Container.enter()
+    let isContainer = Identity.take() == INIT_WORD_CONTAINER
+    Isolation.complete(isContainer: isContainer)
     let prepare = Prepare.receive()
-    FileSystems.mount(prepare)
+    if !isContainer { FileSystems.mount(prepare) }
     let command = CommandProcess.start(prepare)
     System.close(INIT_COMMAND_SOCKET)
     // After the fork: the command's process confines itself meanwhile.
-    FileSystems.mountWorkspace(prepare)
+    if !isContainer { FileSystems.mountWorkspace(prepare) }
     var supervisor = Supervisor(command, prepare)
     Report.send(init_report_ready)
     supervisor.serve()

@@ -211,6 +211,7 @@ extension ControlLoop {
             Fault.reach(.beforeRemoval)
         #endif
         host.slots.giveBack(prepared.slot)
+        if let room = prepared.container { return remove(room.order) }
         let keepsGroup = prepared.order != nil && preparer != nil && prepared.group.mayServeAgain
         if keepsGroup { preparer?.keep(prepared.group) }
         clear(

@@ -36,7 +36,7 @@ extension ControlLoop {
     }
 
     /// On standard error, which is sandboxd's log.
-    private func say(_ text: String) {
+    func say(_ text: String) {
         let line = "sandbox-launcher: \(text)\n"
         // A log that nobody reads holds nobody up.
         var state = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
@@ -74,7 +74,7 @@ extension ControlLoop {
     /// waits, when sandboxd sends that. What fails here fails again, and is told, when the request comes.
     mutating func prepareOne(of name: String) {
         servesOneCall = preparer == nil
-        guard sealed, preparer == nil, let policy = policies[name], !pool.hasWaiting(name),
+        guard policies[name]?.policy.container == nil, sealed, preparer == nil, let policy = policies[name], !pool.hasWaiting(name),
             sandboxes.count + waiting.count < maximumSandboxes, let slot = host.slots.take()
         else { return }
         do throws(LaunchFailure) {

@@ -14,6 +14,7 @@ extension ControlLoop {
             #if SANDBOX_FAULTS
                 Fault.reach(.requestChecked)
             #endif
+            if start.policy.policy.container != nil { return try launchInContainer(start) }
             try cover(start.policy)
             if let sandbox = try useWarm(start, hasWaited: false) { return try begin(sandbox) }
             if canBeMadeAhead(start) {
@@ -51,12 +52,12 @@ extension ControlLoop {
 
     /// A run that waits is not begun any more: there is no process that could be asked to end in its own way.
     mutating func endWaiting(_ run: UInt64) {
-        if queue.remove(run) { tellNeverBegun(run) }
+        if queue.remove(run) || containers.queue.remove(run) { tellNeverBegun(run) }
     }
 
     /// Nothing is begun any more with the identity of a client that has left.
     mutating func endWaiting(of client: UInt32) {
-        for run in queue.removeAll(of: client) { tellNeverBegun(run) }
+        for run in queue.removeAll(of: client) + containers.queue.removeAll(of: client) { tellNeverBegun(run) }
     }
 
     private mutating func tellNeverBegun(_ run: UInt64) {
@@ -103,7 +104,7 @@ extension ControlLoop {
     }
 
     /// - Parameter signals: that came for it meanwhile.
-    private mutating func begin(_ sandbox: Sandbox, signals: [Int32] = []) throws(LaunchFailure) {
+    mutating func begin(_ sandbox: Sandbox, signals: [Int32] = []) throws(LaunchFailure) {
         sandboxes[sandbox.run] = sandbox
         unheard[sandbox.run] = Unheard(dueAt: sandbox.stamps.handedOverAt + Self.startDelay)
         do throws(SystemError) {
@@ -122,10 +123,11 @@ extension ControlLoop {
         _ request: LaunchRequest, _ descriptors: [Int32], _ receivedAt: UInt64
     ) throws(LaunchFailure) -> RunStart {
         guard sealed, request.run < 1 << 60, sandboxes[request.run] == nil, !queue.holds(request.run),
+            !containers.queue.holds(request.run),
             descriptors.count == 3
         else { throw LaunchFailure(.refused, errno: EPERM, "this run can not be started") }
         let most = maximumSandboxes + (request.probe ? Self.mostProbesBeyond : 0)
-        guard sandboxes.count + queue.count + waiting.count < most else {
+        guard sandboxes.count + queue.count + waiting.count + containers.count < most else {
             throw LaunchFailure(
                 .slots,
                 "\(maximumSandboxes) sandboxes are alive; for more sandboxd needs a higher limit on descriptors")
@@ -201,7 +203,7 @@ extension ControlLoop {
 struct RunStart {
     let host: Host
     let policy: PreparedPolicy
-    let request: LaunchRequest
+    var request: LaunchRequest
     /// `nil` for a probe.
     let caller: PeerIdentity?
     /// Standard input, output and error; for a probe its program as well.
@@ -264,7 +266,7 @@ struct RunStart {
         }
     }
 
-    private func handOver(
+    func handOver(
         to prepared: PreparedSandbox, _ workspace: OpenedWorkspace?, isWarm: Bool
     ) throws(SystemError) -> Sandbox {
         let handedOverAt = try prepared.handOver(
@@ -278,7 +280,7 @@ struct RunStart {
             stamps: LaunchStamps(receivedAt: receivedAt, handedOverAt: handedOverAt, isWarm: isWarm))
     }
 
-    private func open(
+    func open(
         _ workspaces: inout WorkspaceOpener, _ slot: IdentitySlot
     ) throws(LaunchFailure) -> OpenedWorkspace? {
         guard let path = request.workspace, let caller else { return nil }

@@ -50,6 +50,8 @@ struct ControlLoop: ~Copyable {
     var remains: [Preparer.Remains] = []
     /// Runs for which none waited, in the order of their requests.
     var queue = RunQueue()
+    /// Sandboxes that an engine makes.
+    var containers = Containers()
     /// When the preparer last answered, or was last asked when it owed nothing (CLOCK_MONOTONIC, nanoseconds).
     var heardPreparerAt: UInt64 = 0
     /// Identities of sandboxes that the preparer was asked for.
@@ -91,6 +93,8 @@ struct ControlLoop: ~Copyable {
     /// Beyond so many, this process clears away itself.
     static let mostRemains = 256
     static let remainsPause: UInt64 = 20_000_000
+    /// Milliseconds that sandbox-docker has for removing its containers when the launcher ends.
+    static let containersPatience: Int32 = 4000
     /// How long a run may wait for a sandbox to be made ahead.
     static let longestWait: UInt64 = 1_000_000_000
 
@@ -106,6 +110,12 @@ struct ControlLoop: ~Copyable {
         case waiting = 6
         /// A process that reads policies for a reload.
         case reader = 7
+        /// sandbox-docker.
+        case engine = 8
+        /// The socket that a container's pid 1 comes to; then what it says; then its death while it waits. By order.
+        case rendezvous = 9
+        case arriving = 10
+        case waitingContainer = 11
 
         func token(_ run: UInt64 = 0) -> UInt64 { rawValue << 60 | run }
     }
@@ -131,6 +141,7 @@ struct ControlLoop: ~Copyable {
         while true {
             let wait = [
                 checkReload(), revivePreparer(), fillPool(), letGo(), tellUnheard(), checkQueue(), retryRemains(),
+                fillContainers(),
             ]
             .compactMap(\.self).min()
             for token in try at(
@@ -172,6 +183,10 @@ struct ControlLoop: ~Copyable {
         case .preparer: hearPreparer()
         case .waiting: buryWaiting(run)
         case .reader: hearReader()
+        case .engine: hearContainers()
+        case .rendezvous: hearRendezvous(run)
+        case .arriving: hearArriving(run)
+        case .waitingContainer: buryWaitingContainer(run)
         case nil: break
         }
     }
@@ -215,7 +230,9 @@ struct ControlLoop: ~Copyable {
         case .prepare(let policy): prepareOne(of: policy)
         case .signal(let run, let signal):
             guard (1..<32).contains(signal) else { return }
-            if let sandbox = sandboxes[run] { sandbox.forward(signal) } else { queue.note(signal, for: run) }
+            if let sandbox = sandboxes[run] { return sandbox.forward(signal) }
+            queue.note(signal, for: run)
+            containers.queue.note(signal, for: run)
         case .stop(let run):
             sandboxes[run]?.stop()
             endWaiting(run)
@@ -230,6 +247,8 @@ struct ControlLoop: ~Copyable {
         case .reader(let arguments): setReader(arguments, descriptors)
         case .reload: startReload()
         case .adopted(let generation): adopted(generation)
+        case .engine(let socket):
+            if !sealed, policies.isEmpty { containers.engine = socket }
         }
     }
 
@@ -280,6 +299,7 @@ struct ControlLoop: ~Copyable {
         }
         for sandbox in sandboxes.values { sandbox.prepared.process.killAndReap() }
         for sandbox in sandboxes.values { _ = sandbox.prepared.group.remove() }
+        endContainers()
         endPool()
         if host.groups.removeAll() { host.slots.forgetRecord() }
         exit(0)

@@ -81,7 +81,27 @@ final class IdentitySlots {
     func slot(_ number: UInt32) -> IdentitySlot { IdentitySlot(number: number, owner: owner) }
 
     /// Every process with the slot's identities must be gone.
-    func giveBack(_ slot: IdentitySlot) { free.append(slot.number) }
+    func giveBack(_ slot: IdentitySlot) {
+        // What a policy gives is nobody's to hand out.
+        if slot.owner == owner { free.append(slot.number) }
+    }
+
+    /// The block's number; `nil` without root.
+    var block: UInt32? { if case .block(let block) = owner { block } else { nil } }
+
+    /// Blocks that no launcher holds, of those that one has held.
+    var freeBlocks: [UInt32] {
+        let entries = (try? Directory(Self.lockDirectory).entries()) ?? []
+        return entries.compactMap { entry -> UInt32? in
+            guard entry.hasPrefix("block-"), let block = UInt32(entry.dropFirst(6)), block != self.block else { return nil }
+            // Held for the moment of looking.
+            guard case .some(.some) = try? FileLock(at: Leftovers.path(block, in: Self.lockDirectory)) else { return nil }
+            return block
+        }
+    }
+
+    /// Where launchers keep what is between them, root's alone.
+    static var directory: String { lockDirectory }
 }
 
 /// The host's names of one sandbox's two users.
@@ -91,6 +111,8 @@ struct IdentitySlot: Hashable {
         case block(UInt32)
         /// Without root: the caller's own, the same in each.
         case caller(uid: UInt32, gid: UInt32)
+        /// In a container: the policy's, the same in each.
+        case given(uid: UInt32, gid: UInt32)
     }
 
     var number: UInt32
@@ -100,7 +122,15 @@ struct IdentitySlot: Hashable {
     var command: UInt32 {
         switch owner {
         case .block(let block): Self.first(block, number) + 1
-        case .caller(let uid, _): uid
+        case .caller(let uid, _), .given(let uid, _): uid
+        }
+    }
+
+    /// Their gid.
+    var commandGroup: UInt32 {
+        switch owner {
+        case .block: command
+        case .caller(_, let gid), .given(_, let gid): gid
         }
     }
 
@@ -114,7 +144,7 @@ struct IdentitySlot: Hashable {
         case .block(let block):
             let map = "0 \(Self.first(block, number)) 1\n1000 \(command) 1\n"
             return (map, map)
-        case .caller(let uid, let gid): return ("1000 \(uid) 1\n", "1000 \(gid) 1\n")
+        case .caller(let uid, let gid), .given(let uid, let gid): return ("1000 \(uid) 1\n", "1000 \(gid) 1\n")
         }
     }
 

@@ -29,7 +29,8 @@ enum InitExecutable {
         }
     }
 
-    private static func siblingPath(_ name: String) throws(SystemError) -> String {
+    /// The host's path of a program that is installed beside this one.
+    static func siblingPath(_ name: String) throws(SystemError) -> String {
         var buffer = [CChar](repeating: 0, count: 4097)
         let count = try system("read link", "/proc/self/exe") { readlink("/proc/self/exe", &buffer, 4096) }
         let own = String(decoding: buffer.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)

@@ -41,7 +41,9 @@ enum PrepareMessage {
         header.handled_access = landlock.handledAccess.rawValue
         header.handled_network = policy.loopback ? 0 : landlock.handledNetwork
         header.scoped = landlock.scoped
-        header.single_identity = host.rights.isRoot ? 0 : 1
+        header.identity = UInt32(
+            policy.container != nil
+                ? INIT_IDENTITY_GIVEN : host.rights.isRoot ? INIT_IDENTITY_OWN : INIT_IDENTITY_SINGLE)
         header.landlock_flags = isAudited ? UInt32(INIT_LANDLOCK_LOG) : 0
         header.watched = watched.rawValue
         header.refuse_executable_memory = !policy.writeExecuteMemory && host.memory.hasWriteExecuteRefusal ? 1 : 0
@@ -83,12 +85,15 @@ enum TemporaryOptions {
 /// `init_workspace`: how a request's file systems differ from what its policy's sandboxes have.
 struct WorkspaceMessage {
     let hasMount: Bool
+    /// The launcher has put everything in its place: pid 1 of a container cannot.
+    private let isPlaced: Bool
     /// Mount options; `nil`: as it is.
-    private let options: String?
-    private let tmpOptions: String?
+    let options: String?
+    let tmpOptions: String?
 
     init(_ limits: LaunchLimits, of policy: CompiledPolicy, hasMount: Bool) {
         self.hasMount = hasMount
+        isPlaced = policy.container != nil
         let (asked, usual) = (Self.size(limits, of: policy), Self.size(policy.maximum, of: policy))
         options = hasMount || asked == usual ? nil : TemporaryOptions.size(bytes: asked.bytes, inodes: asked.inodes)
         let tmpBytes = limits.tmpBytes ?? policy.tmpBytes
@@ -100,7 +105,8 @@ struct WorkspaceMessage {
 
     var encoded: [UInt8] {
         var message = init_workspace()
-        message.has_mount = hasMount ? 1 : 0
+        message.has_mount = UInt32(!hasMount ? INIT_MOUNT_NONE : isPlaced ? INIT_MOUNT_PLACED : INIT_MOUNT_GIVEN)
+        if isPlaced { return withUnsafeBytes(of: message) { Array($0) } }
         if let options { withUnsafeMutableBytes(of: &message.options) { Self.copy(options, to: $0) } }
         if let tmpOptions { withUnsafeMutableBytes(of: &message.tmp_options) { Self.copy(tmpOptions, to: $0) } }
         return withUnsafeBytes(of: message) { Array($0) }

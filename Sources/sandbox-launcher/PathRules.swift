@@ -32,6 +32,21 @@ struct PathRules {
         rules = Self.withoutRepetitions(rules.map { ($0.path, $0.access.intersection(handled)) })
     }
 
+    /// In a container: its image is what can be read and, but for what the command writes, executed. Not said path by path, and so that
+    /// what is written is not executed is for the mounts alone to say: of rules that lie in each other the wider one holds.
+    init(ofContainer policy: CompiledPolicy, landlock: Landlock) {
+        let handled = landlock.handledAccess
+        var writable = handled.subtracting([.makeBlockDevice, .makeCharacterDevice])
+        if !policy.executesWritten { writable.remove(.execute) }
+        rules.append(("/", [.read, .execute]))
+        rules.append(("/proc", policy.writeExecuteMemory ? [.read, .writeFile] : .read))
+        rules.append(("/dev", [.read, .writeFile, .ioctlDevice, .truncate]))
+        rules.append(("/dev/shm", writable))
+        rules.append(("/tmp", writable))
+        rules.append(("/sandbox", policy.workspaceMode == .read ? writable.intersection([.read, .execute]) : writable))
+        rules = rules.map { ($0.path, $0.access.intersection(handled)) }
+    }
+
     /// Each rule costs every sandbox 4 us: of a path whose rights all come from what it lies in, none is needed.
     private static func withoutRepetitions(
         _ rules: [(path: String, access: Landlock.Access)]

@@ -21,11 +21,30 @@ final class PreparedPolicy {
     let sharesNetworks: Bool
     /// Whether pid 1 forbids executable files in memory first of all.
     let sealsMemoryFiles: Bool
+    /// With `backend: docker`, the filter's rules as the engine's runtime reads them, JSON.
+    let profile: String
 
     /// - Parameter isAudited: whether Landlock's refusals become audit messages.
     init(_ policy: CompiledPolicy, host: Host, isAudited: Bool) throws(LaunchFailure) {
         self.policy = policy
         try Self.check(policy)
+        if policy.container != nil {
+            // Nothing of it is ever made from a template: who tried would find no namespace there.
+            template = try at(.template) { () throws(SystemError) in
+                OwnedDescriptor(owning: try system("open", "/dev/null") { open("/dev/null", O_RDONLY | O_CLOEXEC) })
+            }
+            roots = try WorkspaceRoots(policy.workspaceRoots, host: host)
+            (sharesNetworks, sealsMemoryFiles) = (false, false)
+            rates = try at(.cgroup) { () throws(SystemError) in try DiskRates(TemplateContents(readPaths: [])) }
+            let filter = try Self.containerFilter(policy, host: host)
+            message = PrepareMessage.encode(
+                policy, rules: PathRules(ofContainer: policy, landlock: host.landlock), filter: filter.program,
+                watched: filter.request.watchedAndAllowed, isAudited: isAudited, host: host)
+            profile = OCIProfile.json(for: filter.request)
+            probeArguments = Self.probeArguments(policy, shown: [])
+            return
+        }
+        profile = ""
         sharesNetworks = !policy.loopback && policy.readPaths.allSatisfy(Self.isSystemPath)
         roots = try WorkspaceRoots(policy.workspaceRoots, host: host)
         sealsMemoryFiles = !policy.executesWritten && host.memory.hasMemoryFileRule
@@ -47,6 +66,18 @@ final class PreparedPolicy {
         let shown = Set(contents.shown.map(\.path))
         probeArguments = Self.probeArguments(policy, shown: shown)
         template = try building.finish(host)
+    }
+
+    private static func containerFilter(
+        _ policy: CompiledPolicy, host: Host
+    ) throws(LaunchFailure) -> (request: FilterRequest, program: FilterProgram) {
+        guard host.rights.isRoot else {
+            throw LaunchFailure(.refused, "backend docker: only a launcher that is root serves it")
+        }
+        var request = filterRequest(policy, memory: host.memory)
+        // Whether files in memory can be executed is a setting of pid namespaces, and an engine's is not to be written.
+        if !policy.executesWritten { request.refusesMemoryFiles = true }
+        return (request, try compile(request))
     }
 
     private static func isSystemPath(_ path: String) -> Bool {

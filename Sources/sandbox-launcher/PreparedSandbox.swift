@@ -11,6 +11,8 @@ final class PreparedSandbox {
     var order: UInt64?
     /// pid 1 has said so.
     var isReady = false
+    /// An engine made it, in a container.
+    var container: ContainerRoom?
     /// It was given a directory of the host's, in which there may be sockets.
     private(set) var hasWayOut = false
     let slot: IdentitySlot

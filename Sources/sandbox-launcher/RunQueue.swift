@@ -56,6 +56,20 @@ struct RunQueue {
         entries.first { $0.start.request.run == run }?.note(signal)
     }
 
+    /// How many wait for sandboxes of this policy, as it is and not as it is called.
+    func count(of policy: PreparedPolicy) -> Int { entries.count { $0.start.policy === policy } }
+
+    /// The first one of them.
+    mutating func next(of policy: PreparedPolicy) -> Entry? {
+        guard let index = entries.firstIndex(where: { $0.start.policy === policy }) else { return nil }
+        return entries.remove(at: index)
+    }
+
+    func first(of policy: PreparedPolicy) -> Entry? { entries.first { $0.start.policy === policy } }
+
+    /// Puts one back where it was.
+    mutating func putBack(_ entry: Entry) { entries.insert(entry, at: 0) }
+
     func hasOne(before time: UInt64) -> Bool { entries.first.map { $0.since < time } ?? false }
 
     func holds(_ run: UInt64) -> Bool { entries.contains { $0.start.request.run == run } }

@@ -27,7 +27,7 @@ struct WorkspaceOpener {
     private struct MapKey: Hashable {
         var uid: UInt32
         var gid: UInt32
-        var slot: UInt32
+        var slot: IdentitySlot
     }
 
     init(host: Host) { self.host = host }
@@ -116,7 +116,7 @@ struct WorkspaceOpener {
     }
 
     private mutating func map(_ caller: PeerIdentity, to slot: IdentitySlot) throws(LaunchFailure) -> Int32 {
-        let key = MapKey(uid: caller.uid, gid: caller.gid, slot: slot.number)
+        let key = MapKey(uid: caller.uid, gid: caller.gid, slot: slot)
         if let namespace = maps[key] { return namespace }
         if maps.count >= Self.maximumMaps {
             for descriptor in maps.values { close(descriptor) }
@@ -124,7 +124,7 @@ struct WorkspaceOpener {
         }
         let namespace = try at(.idMap) { () throws(SystemError) in
             try IdentityMap.namespace(
-                mapping: (caller.uid, caller.gid), to: (slot.command, slot.command), proc: host.proc)
+                mapping: (caller.uid, caller.gid), to: (slot.command, slot.commandGroup), proc: host.proc)
         }.release()
         maps[key] = namespace
         return namespace

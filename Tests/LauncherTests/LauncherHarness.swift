@@ -24,9 +24,10 @@ final class LauncherHarness {
     /// - Parameter reader: arguments of `program`, which reads policies anew.
     static func ready(
         _ policy: CompiledPolicy = .testing(), audit: Bool = false, warm: UInt32 = 0, prefix: [String] = [],
-        reader: [String] = [], program: String? = nil
+        reader: [String] = [], program: String? = nil, engine: String? = nil
     ) throws -> LauncherHarness {
         let harness = try LauncherHarness(prefix: prefix)
+        if let engine { try harness.send(.engine(socket: engine)) }
         if audit {
             try harness.send(.audit)
             guard case .auditing = try harness.next() else { throw HarnessError.unexpected("audit refused") }

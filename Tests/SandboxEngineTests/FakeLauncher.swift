@@ -104,7 +104,7 @@ final class FakeLauncher: Sendable {
                 if let sample { send(.sampled(run: run, usage: sample)) }
             case .pool: if let pool = shared.withLock({ $0.pool }) { send(.pool(pool)) }
             case .reload: if let answer = shared.withLock({ $0.reload }) { send(answer) }
-            case .adopted, .reader, .admit, .dismiss, .prepare, .signal, .policy, .trust, .audit, .seal:
+            case .adopted, .reader, .engine, .admit, .dismiss, .prepare, .signal, .policy, .trust, .audit, .seal:
                 message.closeAll()
             }
         }

@@ -15,6 +15,8 @@ long init_syscall(long number, long a, long b, long c, long d, long e, long f);
 long init_receive(int socket, void *_Nonnull bytes, unsigned long capacity, int *_Nonnull descriptors,
                   int *_Nonnull descriptor_count);
 long init_send(int socket, const void *_Nonnull bytes, unsigned long count);
+// A SOCK_SEQPACKET socket connected to the one at a path, close-on-exec.
+long init_connect(const char *_Nonnull path);
 // Whether nobody holds the other end any more, whatever is still to be received.
 int init_peer_is_gone(int socket);
 

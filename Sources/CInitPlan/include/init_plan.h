@@ -27,6 +27,15 @@
 #define INIT_WORD_SEAL 2
 // The same of a launcher that is not root: there is one user, the command's, which pid 1 is already, and groups cannot be left.
 #define INIT_WORD_SINGLE 3
+// This is pid 1 of a container that an engine has made: identity, namespaces and file systems are as they are to be, and there is
+// no capability with which anything of that could be changed.
+#define INIT_WORD_CONTAINER 4
+
+// Where a container's pid 1 comes to the launcher: it connects twice, first for itself, then for the command's process. The launcher
+// takes these two and no more.
+#define INIT_CONTAINER_SOCKET "/.sandbox/socket"
+// This program there.
+#define INIT_CONTAINER_PROGRAM "/.sandbox/init"
 
 #define INIT_SOCKET 3
 #define INIT_COMMAND_SOCKET 4
@@ -117,9 +126,16 @@ struct init_prepare {
     uint32_t refuse_executable_memory;
     // landlock_restrict_self(2).
     uint32_t landlock_flags;
-    // As INIT_WORD_SINGLE says: the command has no groups to leave.
-    uint32_t single_identity;
+    // INIT_IDENTITY_*
+    uint32_t identity;
 };
+
+// pid 1 is the sandbox's root, the command another user.
+#define INIT_IDENTITY_OWN 0
+// As INIT_WORD_SINGLE says: the command has no groups to leave.
+#define INIT_IDENTITY_SINGLE 1
+// As INIT_WORD_CONTAINER says: nothing is left to be given up.
+#define INIT_IDENTITY_GIVEN 2
 
 // LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON: refusals are told also after the command's execve(2).
 #define INIT_LANDLOCK_LOG 2
@@ -129,13 +145,18 @@ struct init_prepare {
 #define INIT_WATCH_EXECUTE 2
 #define INIT_WATCH_SEND 4
 
+// The workspace in memory is what the command gets; or the descriptor is a detached mount, which covers it; or one covers it already.
+#define INIT_MOUNT_NONE 0
+#define INIT_MOUNT_GIVEN 1
+#define INIT_MOUNT_PLACED 2
+
 struct init_options {
     char text[INIT_MAXIMUM_OPTIONS];
 };
 
 // What is a request's own about file systems. Options end with a NUL; where there are none, it stays as it is.
 struct init_workspace {
-    // 1: the descriptor is a detached mount, which covers the workspace in memory; 0: that is what the command gets.
+    // INIT_MOUNT_*
     uint32_t has_mount;
     // What the workspace in memory, which has the policy's size, is remounted with.
     struct init_options options;

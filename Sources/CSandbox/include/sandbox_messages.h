@@ -23,6 +23,8 @@ struct sandbox_peer {
 };
 // socket(7) SO_PEERCRED: who connected, as the kernel recorded it then.
 int sandbox_peer_credentials(int socket, struct sandbox_peer *_Nonnull peer);
+// accept4(2), close-on-exec.
+int sandbox_accept(int socket);
 // socket(7) SO_PEERGROUPS: the peer's supplementary groups. Returns how many, -1 with ERANGE when there are more.
 int sandbox_peer_groups(int socket, gid_t *_Nonnull groups, size_t capacity);
 

@@ -78,6 +78,8 @@ int sandbox_setresuid(uid_t uid);
 int sandbox_setns(int descriptor, int type);
 int sandbox_unshare(int flags);
 int sandbox_eventfd(void);
+// Interface "lo" of this network namespace down, netdevice(7).
+int sandbox_loopback_down(void);
 
 // landlock_create_ruleset(2) with LANDLOCK_CREATE_RULESET_VERSION.
 int sandbox_landlock_version(void);

@@ -1,0 +1,184 @@
+import FoundationEssentials
+import LaunchPlan
+
+/// The body of `POST /containers/create`: a policy in the engine's words. What an image's own configuration says of user, entry
+/// point, volumes, health checks and stop signals is overridden here, each by name.
+struct ContainerCreation: Encodable, Equatable {
+    var image: String
+    var user: String
+    var entrypoint: [String]
+    var cmd: [String] = []
+    var workingDir = "/"
+    var env: [String] = []
+    var hostname = "sandbox"
+    var labels: [String: String]
+    var healthcheck = Healthcheck()
+    var stopSignal = "SIGKILL"
+    var tty = false
+    var openStdin = false
+    var networkDisabled = false
+    var hostConfig: HostConfig
+
+    struct Healthcheck: Encodable, Equatable {
+        var test = ["NONE"]
+    }
+
+    struct Mount: Encodable, Equatable {
+        var type = "bind"
+        var source: String
+        var target: String
+        var readOnly = true
+    }
+
+    struct Limit: Encodable, Equatable {
+        var name: String
+        var soft: Int64
+        var hard: Int64
+    }
+
+    struct Restart: Encodable, Equatable {
+        var name = "no"
+    }
+
+    /// What of /proc and /sys tells about the host or reaches its hardware: as in a sandbox of the launcher's own.
+    fileprivate static let masked = [
+        "/proc/acpi", "/proc/asound", "/proc/bus", "/proc/cmdline", "/proc/config.gz", "/proc/diskstats",
+        "/proc/driver", "/proc/fs", "/proc/interrupts", "/proc/iomem", "/proc/ioports", "/proc/irq", "/proc/kallsyms",
+        "/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/kmsg", "/proc/latency_stats", "/proc/modules",
+        "/proc/partitions", "/proc/pressure", "/proc/sched_debug", "/proc/scsi", "/proc/sysrq-trigger",
+        "/proc/timer_list", "/proc/timer_stats", "/sys",
+    ]
+
+    struct LogConfig: Encodable, Equatable {
+        var type = "none"
+    }
+
+    /// What is not here is the engine's default, which of all that a policy could not give is "none": no devices, no host
+    /// namespaces, no added capabilities, not privileged.
+    struct HostConfig: Encodable, Equatable {
+        var networkMode: String
+        var ipcMode = "private"
+        var cgroupnsMode = "private"
+        var readonlyRootfs = true
+        var capDrop = ["ALL"]
+        var securityOpt: [String]
+        var privileged = false
+        var restartPolicy = Restart()
+        /// The engine removes it when it has ended, whatever has become of this process.
+        var autoRemove = true
+        var logConfig = LogConfig()
+        var memory: Int64
+        var memorySwap: Int64
+        var nanoCpus: Int64
+        var pidsLimit: Int64
+        var oomScoreAdj: Int
+        var ulimits: [Limit]
+        var maskedPaths = ContainerCreation.masked
+        var readonlyPaths = ["/proc/sys"]
+        var tmpfs: [String: String]
+        var mounts: [Mount]
+    }
+
+    static let ownerLabel = "io.sandboxd.owner"
+
+    func encoded() throws(EngineFailure) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        // The engine's names begin with a capital letter.
+        encoder.keyEncodingStrategy = .custom { path in
+            let key = path.last!.stringValue
+            return EngineKey(stringValue: key.prefix(1).uppercased() + key.dropFirst())
+        }
+        do {
+            return Array(try encoder.encode(self))
+        } catch {
+            throw .incomprehensible("\(error)")
+        }
+    }
+
+    private struct EngineKey: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}
+
+extension ContainerCreation {
+    /// - Parameters:
+    ///   - image: as the engine has it at this moment, by id.
+    ///   - initPath: the host's path of sandbox-init.
+    init(
+        _ order: ContainerOrder, _ specification: ContainerSpecification, image: EngineAPI.Image, owner: String,
+        initPath: String
+    ) throws(EngineFailure) {
+        let policy = specification.policy
+        let limits = policy.maximum
+        var labels = [
+            Self.ownerLabel: owner, "io.sandboxd.order": "\(order.number)", "io.sandboxd.policy": policy.name,
+        ]
+        if !order.run.isEmpty { labels["io.sandboxd.run"] = order.run }
+        if let tenant = order.tenant { labels["io.sandboxd.tenant"] = "\(tenant)" }
+        self.init(
+            image: image.Id, user: "\(order.user.uid):\(order.user.gid)", entrypoint: ["/.sandbox/init"],
+            labels: labels,
+            hostConfig: HostConfig(
+                networkMode: policy.container?.network ?? "none",
+                securityOpt: ["no-new-privileges=true"]
+                    + (specification.profile.isEmpty ? [] : ["seccomp=\(specification.profile)"]),
+                memory: Int64(clamping: limits.memoryBytes),
+                memorySwap: Int64(clamping: limits.memoryBytes.saturatingAdd(limits.swapBytes)),
+                nanoCpus: Int64(limits.cpuMillicores) * 1_000_000,
+                // sandbox-init is one of them.
+                pidsLimit: Int64(limits.processes) + 1,
+                oomScoreAdj: 500,
+                ulimits: Self.ulimits(limits),
+                tmpfs: try Self.temporary(policy, image),
+                mounts: [
+                    Mount(source: initPath, target: "/.sandbox/init"),
+                    Mount(source: order.socket, target: "/.sandbox/socket"),
+                ]))
+    }
+
+    private static func ulimits(_ limits: LaunchLimits) -> [Limit] {
+        func limit(_ name: String, _ value: UInt64) -> Limit {
+            Limit(name: name, soft: Int64(clamping: value), hard: Int64(clamping: value))
+        }
+        // Of CPU time none: sandbox-init gives it to the command alone.
+        return [
+            limit("nofile", UInt64(limits.openFiles)), limit("fsize", limits.fileSizeBytes), limit("core", 1),
+            limit("msgqueue", 128 << 10), limit("sigpending", 512),
+        ]
+    }
+
+    /// What can be written, all of it in the run's own memory. Where the image has a volume the engine would make a directory of the
+    /// host's, without a limit.
+    private static func temporary(
+        _ policy: CompiledPolicy, _ image: EngineAPI.Image
+    ) throws(EngineFailure) -> [String: String] {
+        let execute = policy.executesWritten ? "exec" : "noexec"
+        func options(_ bytes: UInt64, _ inodes: UInt64?) -> String {
+            let inodes = inodes ?? MemoryFiles.inodes(ofBytes: bytes)
+            return "rw,nosuid,nodev,\(execute),mode=1777,size=\(bytes),nr_inodes=\(inodes)"
+        }
+        var mounts: [String: String] = [:]
+        for path in image.Config?.Volumes?.keys.sorted() ?? [] {
+            guard path.utf8.first == UInt8(ascii: "/"), path.utf8.count > 1, !path.contains(":"), !path.contains(",")
+            else { throw .imageUnfit("the image has a volume at '\(path.prefix(80))', which cannot be covered") }
+            mounts[path] = options(policy.tmpBytes, nil)
+        }
+        let size = policy.maximum.workspaceBytes ?? policy.maximum.tmpBytes ?? policy.tmpBytes
+        mounts["/sandbox/workspace"] = options(size, policy.maximum.workspaceInodes)
+        mounts["/tmp"] = options(policy.tmpBytes, nil)
+        mounts["/dev/shm"] = options(policy.shmBytes, nil)
+        return mounts
+    }
+}
+
+extension UInt64 {
+    /// The most there is instead of an overflow.
+    fileprivate func saturatingAdd(_ other: UInt64) -> UInt64 {
+        let (sum, isTooMuch) = addingReportingOverflow(other)
+        return isTooMuch ? .max : sum
+    }
+}

@@ -1,0 +1,145 @@
+import FoundationEssentials
+import LaunchPlan
+import NIOCore
+import NIOHTTP1
+
+/// What of the Docker Engine API is used, https://docs.docker.com/reference/api/engine/, in its own words.
+struct EngineAPI: Sendable {
+    let client: EngineClient
+    /// As negotiated.
+    let version: String
+
+    /// 1.41 is the first with a cgroup namespace of the container's own on every host (Docker 20.10, 2020); later ones are asked as
+    /// the last that this was tried with.
+    static let oldest = (major: 1, minor: 41)
+    static let newest = (major: 1, minor: 47)
+
+    /// Both sides' newest that both have.
+    static func negotiate(_ client: EngineClient) async throws(EngineFailure) -> EngineAPI {
+        let answer = try await client.ask(.init(.GET, "/_ping", patience: .seconds(3)), version: nil)
+        guard answer.status == 200, let text = answer.apiVersion, let theirs = parse(text) else {
+            throw .incomprehensible("status \(answer.status) to a ping, without an interface version")
+        }
+        guard theirs >= oldest else {
+            throw .version(
+                "the container engine's interface is \(text), and \(oldest.major).\(oldest.minor) is needed (Docker 20.10)")
+        }
+        let version = min(theirs.minor, newest.minor)
+        return EngineAPI(client: client, version: theirs.major > 1 ? "1.\(newest.minor)" : "1.\(version)")
+    }
+
+    static func parse(_ text: String) -> (major: Int, minor: Int)? {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let major = parts[0], let minor = parts[1], major >= 0, minor >= 0 else { return nil }
+        return (major, minor)
+    }
+
+    struct Image: Decodable {
+        struct Configuration: Decodable {
+            var Env: [String]?
+            var Volumes: [String: Empty]?
+        }
+        struct Empty: Decodable {}
+
+        var Id: String
+        var Os: String?
+        var Config: Configuration?
+    }
+
+    /// `nil`: it has none of that name.
+    func image(_ name: String) async throws(EngineFailure) -> Image? {
+        let answer = try await ask(.init(.GET, "/images/\(Self.escaped(name))/json"), expecting: [200, 404])
+        return answer.status == 404 ? nil : try decode(Image.self, answer)
+    }
+
+    /// Waits until it is there. What goes wrong on the way the engine tells behind a status of 200.
+    func pull(_ image: String) async throws(EngineFailure) {
+        let request = EngineClient.Request(
+            .POST, "/images/create?fromImage=\(Self.escaped(image))", patience: .seconds(600))
+        let answer = try await ask(request, expecting: [200])
+        let text = String(decoding: answer.body.suffix(4096), as: UTF8.self)
+        if let last = text.split(separator: "\n").last, last.contains("\"error\"") {
+            throw .refused(status: 500, String(last.prefix(512)))
+        }
+    }
+
+    private struct Created: Decodable { var Id: String }
+
+    /// Returns the container's id.
+    func create(_ body: ContainerCreation, name: String) async throws(EngineFailure) -> String {
+        let request = EngineClient.Request(
+            .POST, "/containers/create?name=\(Self.escaped(name))", body: try body.encoded(), patience: .seconds(15))
+        return try decode(Created.self, try await ask(request, expecting: [201])).Id
+    }
+
+    func start(_ container: String) async throws(EngineFailure) {
+        _ = try await ask(
+            .init(.POST, "/containers/\(container)/start", patience: .seconds(20)), expecting: [204, 304])
+    }
+
+    func rename(_ container: String, to name: String) async throws(EngineFailure) {
+        _ = try await ask(
+            .init(.POST, "/containers/\(container)/rename?name=\(Self.escaped(name))"), expecting: [204, 404, 409])
+    }
+
+    /// Kills it if need be. Also done when it is gone, or somebody else removes it.
+    func remove(_ container: String) async throws(EngineFailure) {
+        _ = try await ask(
+            .init(.DELETE, "/containers/\(container)?force=true&v=true", patience: .seconds(20)),
+            expecting: [204, 404, 409])
+    }
+
+    struct Listed: Decodable {
+        var Id: String
+        var Labels: [String: String]?
+        var State: String?
+    }
+
+    /// Those with a label, running or not.
+    func containers(labelled label: String) async throws(EngineFailure) -> [Listed] {
+        let filter = Self.escaped("{\"label\":[\"\(label)\"]}")
+        let answer = try await ask(.init(.GET, "/containers/json?all=true&filters=\(filter)"), expecting: [200])
+        return try decode([Listed].self, answer)
+    }
+
+    private struct Message: Decodable { var message: String }
+
+    private func ask(
+        _ request: EngineClient.Request, expecting statuses: Set<Int>
+    ) async throws(EngineFailure) -> EngineClient.Answer {
+        let answer = try await client.ask(request, version: version)
+        if statuses.contains(answer.status) { return answer }
+        let words =
+            (try? JSONDecoder().decode(Message.self, from: Data(answer.body)))?.message
+            ?? String(decoding: answer.body.prefix(512), as: UTF8.self)
+        throw .refused(status: answer.status, String(words.prefix(1024)))
+    }
+
+    private func decode<Value: Decodable>(
+        _ type: Value.Type, _ answer: EngineClient.Answer
+    ) throws(EngineFailure) -> Value {
+        do {
+            return try JSONDecoder().decode(type, from: Data(answer.body))
+        } catch {
+            throw .incomprehensible("\(error)")
+        }
+    }
+
+    /// A path's component or a query's value: nothing but letters, digits and `-._~` as they are (RFC 3986). A name's slashes
+    /// and colons are its own.
+    static func escaped(_ text: String) -> String {
+        var result = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: ":"), UInt8(ascii: "@"):
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let hex = String(byte, radix: 16, uppercase: true)
+                result += hex.count == 1 ? "%0\(hex)" : "%\(hex)"
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,73 @@
+import Glibc
+import LaunchPlan
+
+/// Why the engine did not do what it was asked.
+enum EngineFailure: Error, Equatable {
+    /// Nobody is at its socket, or it is not for this process.
+    case unreachable(errno: Int32)
+    /// It has closed the connection without an answer.
+    case closed
+    /// It has not done this in time.
+    case slow(String)
+    /// Asked too often without success: nobody asks it before so many milliseconds.
+    case resting(milliseconds: UInt64)
+    /// What it says is not what its interface says.
+    case incomprehensible(String)
+    /// Its interface is too old or too new.
+    case version(String)
+    /// Its own words.
+    case refused(status: Int, String)
+    case imageMissing(String)
+    case imagePulling(String)
+    /// The image asks for something that no policy gives.
+    case imageUnfit(String)
+
+    /// Whether it says nothing of the request but of the engine, so that others would fail too.
+    var isTheEngines: Bool {
+        switch self {
+        case .unreachable, .closed, .slow, .incomprehensible: true
+        case .resting, .version, .refused, .imageMissing, .imagePulling, .imageUnfit: false
+        }
+    }
+
+    /// As the launcher passes it on.
+    ///
+    /// - Parameters:
+    ///   - stage: what it was asked for.
+    ///   - engine: its socket.
+    func launchFailure(at stage: LaunchStage, engine: String) -> LaunchFailure {
+        switch self {
+        case .unreachable(let code):
+            LaunchFailure(.containerEngine, errno: code, engine, retryAfterMilliseconds: 1000)
+        case .closed:
+            LaunchFailure(
+                .containerEngine, errno: ECONNRESET, "\(engine) closed the connection", retryAfterMilliseconds: 1000)
+        case .slow(let what):
+            LaunchFailure(
+                stage, errno: ETIMEDOUT, "the engine did not \(what) in time", retryAfterMilliseconds: 5000)
+        case .resting(let wait):
+            LaunchFailure(
+                .containerEngine, errno: ECONNREFUSED, "\(engine), which has failed and is not asked for a while",
+                retryAfterMilliseconds: wait)
+        case .incomprehensible(let what):
+            LaunchFailure(
+                .containerEngine, errno: EPROTO, "\(engine) says what is not understood: \(what)",
+                retryAfterMilliseconds: 5000)
+        case .version(let what): LaunchFailure(.containerEngine, what)
+        case .imageMissing(let image): LaunchFailure(.containerImage, errno: ENOENT, image)
+        case .imagePulling(let image):
+            LaunchFailure(
+                .containerImage, errno: EINPROGRESS, "\(image), which is being fetched", retryAfterMilliseconds: 5000)
+        case .imageUnfit(let why): LaunchFailure(.containerImage, errno: EINVAL, why)
+        case .refused(let status, let words): Self.refusal(stage, status, words)
+        }
+    }
+
+    private static func refusal(_ stage: LaunchStage, _ status: Int, _ words: String) -> LaunchFailure {
+        let isFull = words.contains("no space left on device")
+        // 5xx may be the moment's; 4xx is the request's.
+        return LaunchFailure(
+            stage, errno: isFull ? ENOSPC : EIO, "the engine says (\(status)): \(words)",
+            retryAfterMilliseconds: isFull || status >= 500 ? 5000 : nil)
+    }
+}
