@@ -45,12 +45,14 @@ struct LauncherProcess {
     ///
     /// - Parameters:
     ///   - served: the socket that clients come through.
+    ///   - engine: path of the Docker Engine's socket.
     ///   - landlockAudit: whether Landlock's refusals are to be taken from the host's audit messages.
     ///   - warm: how many sandboxes are made ahead and wait.
     ///   - reader: how this program is started to read policies anew; `nil`: they are for this daemon's life.
     func prepare(
-        _ policies: PolicySet, served: Int32, landlockAudit: Bool, warm: UInt32, reader: [String]?
+        _ policies: PolicySet, served: Int32, engine: String, landlockAudit: Bool, warm: UInt32, reader: [String]?
     ) throws {
+        try Self.send(.engine(socket: engine), socket)
         if landlockAudit { try Self.startAudit(socket) }
         for name in policies.names.sorted() {
             if let policy = policies[name] { try Self.send(.policy(policy.compiled()), socket) }

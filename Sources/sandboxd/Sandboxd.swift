@@ -40,6 +40,12 @@ struct Sandboxd: ParsableCommand {
     @Option(help: "The launcher's executable (default: sandbox-launcher beside this one).")
     var launcher: String?
 
+    @Option(
+        help:
+            "The Docker Engine's socket, for policies with backend: docker (default: that of DOCKER_HOST, or \(StartUpOptions.standardEngine))."
+    )
+    var dockerSocket: String?
+
     @Flag(help: "Report files that Landlock kept from a command, from the host's audit messages (Linux 6.15).")
     var landlockAudit = false
 
@@ -84,6 +90,7 @@ struct Sandboxd: ParsableCommand {
         options.group = group
         options.socketMode = socketMode
         options.launcher = launcher
+        options.dockerSocket = dockerSocket
         options.landlockAudit = landlockAudit
         options.warm = UInt32(warm)
         options.logLevel = logLevel

@@ -84,7 +84,7 @@ struct StartUp {
             directory: options.policyDirectory, files: options.policyFiles, only: options.onlyPolicy)
         let source = try source(manager.sockets)
         try launcher.prepare(
-            policies, served: source.descriptor, landlockAudit: options.landlockAudit,
+            policies, served: source.descriptor, engine: try options.engine(), landlockAudit: options.landlockAudit,
             warm: options.warm, reader: source.isConnected ? nil : try options.readerArguments())
         #if SANDBOX_FAULTS
             Fault.reach(.policiesSent)

@@ -13,6 +13,7 @@ struct StartUpOptions {
     var group: String?
     var socketMode: String?
     var launcher: String?
+    var dockerSocket: String?
     var landlockAudit = false
     var warm: UInt32 = 8
     var limits = EngineLimits()
@@ -24,6 +25,19 @@ struct StartUpOptions {
     var journalSocket: String?
 
     init() {}
+
+    static let standardEngine = "/run/docker.sock"
+
+    /// Path of the Docker Engine's socket. What is not on this host is no engine for it: containers are entered.
+    func engine() throws(StartUpError) -> String {
+        let scheme = "unix://"
+        let host = getenv("DOCKER_HOST").map { String(cString: $0) } ?? ""
+        let path = dockerSocket ?? (host.hasPrefix(scheme) ? String(host.dropFirst(scheme.count)) : Self.standardEngine)
+        guard path.hasPrefix("/"), path.utf8.count < 108 else {
+            throw StartUpError(.usage, "--docker-socket takes the absolute path of a Unix socket, not '\(path)'")
+        }
+        return path
+    }
 
     /// What a process that reads the policies of this one anew is started with. It is another one's child, somewhere else.
     func readerArguments() throws(StartUpError) -> [String] {
