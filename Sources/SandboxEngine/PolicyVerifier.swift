@@ -31,6 +31,8 @@ package final class PolicyVerifier {
         var asking: [(PolicyVerification) -> Void] = []
         /// After a probe that could not be run: when the next request may try again, and how long after that.
         var retryAt: UInt64 = 0
+        /// Why it could not be run, where a caller can do something about that.
+        var hindrance: ServiceError?
         var pause = PolicyVerifier.firstPause
     }
 
@@ -265,8 +267,10 @@ package final class PolicyVerifier {
             verdict.checkCount = verdict.checks.count
             verdict.state = verdict.checks.allSatisfy(\.passed) ? .verified : .failed
             entry.isServed = verdict.state == .verified
+            entry.hindrance = nil
             entry.verdict = verdict
-        case .notRun(let reason, let stage):
+        case .notRun(let reason, let stage, let error):
+            entry.hindrance = error
             verdict.reason = stage.map { "\(reason) (\($0))" } ?? reason
             entry.retryAt = now &+ entry.pause
             entry.pause = min(entry.pause * 2, Self.longestPause)
@@ -319,6 +323,12 @@ package final class PolicyVerifier {
                     + "observed \(check.observed); 'sandboxctl verify \(name)' shows all")
         }
         let now = monotonicNanoseconds()
+        if var hindrance = entry.hindrance {
+            if hindrance.retryAfterMilliseconds != nil, entry.retryAt > now {
+                hindrance.retryAfterMilliseconds = (entry.retryAt - now) / 1_000_000 + 1
+            }
+            return hindrance
+        }
         return ServiceError(
             .policyNotVerified,
             "policy '\(name)' is not served: its probe could not be run: \(entry.verdict.reason ?? "sandboxd is stopping")",

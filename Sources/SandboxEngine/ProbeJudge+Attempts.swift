@@ -35,10 +35,13 @@ extension ProbeJudge {
             + ["trace_init", "setgroups"].map { attempt($0, [EPERM]) }
             // Of a caller who has no other id inside there is no 0, and pid 1 is himself: it takes signals as his wishes.
             + ["setuid_root", "setgid_root"].map { attempt($0, host.caller == nil ? [EPERM] : [EINVAL, EPERM]) }
-            + [attempt("signal_init", host.caller == nil ? [EPERM] : [0, EPERM])]
+            + [attempt("signal_init", host.caller == nil && container == nil ? [EPERM] : [0, EPERM])]
             // EPERM where the policy itself denies kill(2).
             + [attempt("signal_others", [ESRCH, EPERM]), attempt("terminal", [ENXIO])]
-            + ["init_environment", "init_memory", "init_root"].map { attempt($0, [ENOENT]) }
+            // Where pid 1 is seen, nothing of it is: it is not dumpable.
+            + ["init_environment", "init_memory", "init_root"].map {
+                attempt($0, container == nil ? [ENOENT] : [ENOENT, EACCES, EPERM])
+            }
             + [
                 "write_hostname", "write_sysrq", "write_passwd", "create_root", "create_etc", "create_dev",
                 "create_proc", "create_sandbox", "create_mask",
@@ -95,6 +98,7 @@ extension ProbeJudge {
         }
         // The first line is the table's heading.
         let routes = facts.all("route").dropFirst().map { String($0.prefix { $0 != "\t" }) }
+        if hasNetworkOfEngine { return [] }
         let unreachable: Set = [ENETUNREACH, EACCES, EPERM, EAFNOSUPPORT, EADDRNOTAVAIL]
         return [
             equal("interfaces", interfaces.joined(separator: " "), "lo"),

@@ -8,16 +8,20 @@ extension ProbeJudge {
         let lines = facts.all("mount")
         let mounts = lines.compactMap { ProbeMount($0) }
         let bad = lines.isEmpty || mounts.count != lines.count ? ["mountinfo cannot be read"] : mounts.compactMap(fault)
-        let needed = ["/", "/proc", "/proc/sys", "/dev/pts", "/dev/shm", "/tmp", "/sandbox/workspace"]
+        let own = ["/", "/proc", "/proc/sys", "/dev/pts", "/dev/shm", "/tmp", "/sandbox/workspace"]
+        let needed = container == nil ? own : Self.mountsInContainer
         let missing = needed.filter { point in !mounts.contains { $0.point == point } }
         return [
             none("mounts", "only what the policy shows, with its restrictions", bad),
             none("executable", "only what the policy lists", executable(mounts)),
             none("mounts_present", "\(needed.count) mounts of the sandbox's own", missing),
-            none("root_directory", "nothing of the host but what the policy shows", strangers(in: "root", rootNames)),
+            none(
+                "root_directory", "nothing of the host but what the policy shows",
+                container == nil ? strangers(in: "root", rootNames) : []),
             none("devices", "the six that programs expect, pts and shm", strangers(in: "device", deviceNames)),
-            none("masked", "no byte of the host's kernel files", uncovered()),
-            none("absent", "no host directory that the policy does not show", present()),
+            none("masked", "no byte of the host's kernel files", uncovered() + (container == nil ? [] : sysCover())),
+            none(
+                "absent", "no host directory that the policy does not show", container == nil ? present() : []),
         ]
     }
 
@@ -31,6 +35,7 @@ extension ProbeJudge {
     /// The options that a mount must have; `nil` where none may be.
     private func required(_ mount: ProbeMount) -> Set<String>? {
         let written: Set = policy.executesWritten ? ["nosuid", "nodev"] : ["nosuid", "nodev", "noexec"]
+        if container != nil { return requiredInContainer(mount, written: written) }
         switch mount.point {
         // Without nodev: the six devices are its own, and nobody inside can make another.
         case "/": return mount.type == "tmpfs" ? ["ro", "nosuid", "noexec"] : nil
@@ -76,6 +81,7 @@ extension ProbeJudge {
 
     private var deviceNames: Set<String> {
         let shown = policy.readPaths.map { $0.split(separator: "/").map(String.init) }
+        if container != nil { return Self.deviceNames.union(Self.devicesInContainer) }
         return Self.deviceNames.union(shown.filter { $0.count > 1 && $0[0] == "dev" }.map { $0[1] })
     }
 

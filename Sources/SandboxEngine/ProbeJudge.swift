@@ -94,8 +94,7 @@ package struct ProbeJudge {
             none("capabilities", "no capability in any of the five sets", held),
             equal("no_new_privs", facts.status("NoNewPrivs"), "1"),
             equal("seccomp", facts.status("Seccomp"), "2"),
-            equal("uid", facts.status("Uid"), "1000 1000 1000 1000"),
-            equal("gid", facts.status("Gid"), "1000 1000 1000 1000"),
+            identity("uid", "Uid", container?.user?.uid), identity("gid", "Gid", container?.user?.gid),
             groups,
             map("uid_map", host.caller?.uid), map("gid_map", host.caller?.gid),
             equal("descriptors", facts.all("descriptor").sorted().joined(separator: " "), "0 1 2"),
@@ -112,6 +111,11 @@ package struct ProbeJudge {
             limit("limit.nice", "Max nice priority", 0),
             limit("limit.realtime", "Max realtime priority", 0),
         ] + (policy.maximum.cpuSeconds.map { [limit("limit.cpu_time", "Max cpu time", $0)] } ?? []) + ownLimits
+    }
+
+    private func identity(_ name: String, _ field: String, _ given: UInt32?) -> ProbeCheck {
+        if container != nil { return containerIdentity(name, field, given) }
+        return equal(name, facts.status(field), "1000 1000 1000 1000")
     }
 
     /// What holds for each process where there is no group: all of the first, and in place of the second (`Weakness.memory`).
@@ -131,6 +135,7 @@ package struct ProbeJudge {
 
     /// None; of a caller who could not leave his, his own (1000) and those that have no name inside (65534, overflowgid).
     private var groups: ProbeCheck {
+        if container != nil { return containerGroups }
         guard host.caller != nil else { return equal("groups", facts.status("Groups"), "") }
         let named = facts.status("Groups").map {
             $0.split(separator: " ").filter { $0 != "65534" && $0 != "1000" }.map(String.init)
@@ -144,6 +149,7 @@ package struct ProbeJudge {
 
     /// Two users, each one host id out of those that belong to nobody else; or the caller alone.
     private func map(_ name: String, _ caller: UInt32?) -> ProbeCheck {
+        if container != nil { return containerMap(name) }
         let lines = facts.all(name).map { $0.split(whereSeparator: \.isWhitespace).compactMap { UInt32($0) } }
         if let caller {
             let text = lines.map { $0.map(String.init).joined(separator: " ") }.joined(separator: ", ")
@@ -162,6 +168,7 @@ package struct ProbeJudge {
 
     private func isolation() -> [ProbeCheck] {
         let shared = HostFacts.kinds.filter { kind in
+            if kind == "user", container != nil { return false }
             guard let own = host.namespaces[kind], let theirs = facts.named("namespace", kind) else { return true }
             return own == theirs || !theirs.hasPrefix("\(kind):[")
         }
@@ -170,7 +177,7 @@ package struct ProbeJudge {
         return [
             none("namespaces", "none of the host's", shared),
             equal("parent", facts.status("PPid"), "1"),
-            equal("processes", facts.all("process").joined(separator: " "), facts.status("Pid") ?? "its own"),
+            equal("processes", facts.all("process").joined(separator: " "), visibleProcesses),
             check(
                 "pid", "2 to 9", facts.status("Pid"),
                 facts.status("Pid").flatMap { Int($0) }.map((2..<10).contains) ?? false),
@@ -179,6 +186,9 @@ package struct ProbeJudge {
             landlock(),
         ] + (host.hasGroups ? [counting] : [])
     }
+
+    /// An engine's /proc shows pid 1.
+    private var visibleProcesses: String { (container == nil ? "" : "1 ") + (facts.status("Pid") ?? "its own") }
 
     /// The limits themselves are the host's files, and /sys is not there: what is seen is that the group counts.
     private var counting: ProbeCheck {

@@ -11,15 +11,20 @@ final class ProbeRun {
         /// It ran, and this is what it wrote.
         case wrote(ProbeFacts, TreeUsage)
         /// Nothing is known of the confinement.
-        case notRun(String, stage: String?)
+        ///
+        /// - Parameter error: what the caller gets, where that says more than that the policy is not verified.
+        case notRun(String, stage: String?, error: ServiceError? = nil)
     }
 
     /// A probe takes a few milliseconds; on a host where it takes this long, commands would not get far either.
     static let deadline: UInt64 = 5_000_000_000
+    /// An engine first makes a container, for which it has the launcher's patience.
+    static let containerDeadline: UInt64 = 28_000_000_000
     /// It writes about ten thousand bytes, and a line for each path of its policy.
     private static let maximumOutput = 256 << 10
 
     let number: UInt64
+    private let policy: String
     private(set) var startedAt = monotonicNanoseconds()
     private let deadline: UInt64
     private let loop: any EventLoop
@@ -36,9 +41,10 @@ final class ProbeRun {
         generation: UInt32 = 0, deadline: UInt64 = ProbeRun.deadline, onEnd: @escaping (End) -> Void
     ) throws(SystemError) {
         self.number = number
+        self.policy = policy.name
         self.loop = loop
         self.launcher = launcher
-        self.deadline = deadline
+        self.deadline = policy.container == nil ? deadline : max(deadline, Self.containerDeadline)
         self.onEnd = onEnd
         let (reading, writing) = try DescriptorPair.pipe().release()
         let writer = OwnedDescriptor(owning: writing)
@@ -84,11 +90,12 @@ final class ProbeRun {
             finishIfDone()
         case .failed(_, let failure):
             let request = LaunchRequest(
-                run: number, policy: "", client: 0, workspace: nil, cwd: "", argv: [ProbePlan.program], environment: [],
+                run: number, policy: policy, client: 0, workspace: nil, cwd: "", argv: [ProbePlan.program], environment: [],
                 limits: LaunchLimits(memoryBytes: 0, cpuMillicores: 0, processes: 0, openFiles: 0, fileSizeBytes: 0),
                 terminal: false)
             let error = ServiceError(failure, request: request)
-            end(.notRun(error.message, stage: error.stage))
+            let isOfEngine = [.containerEngine, .containerImage].contains(failure.stage)
+            end(.notRun(error.message, stage: error.stage, error: isOfEngine ? error : nil))
         case .started, .handedOver, .sampled, .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool,
             .policyText,
             .policiesReplaced, .reloadFailed:
