@@ -19,7 +19,7 @@ extension ProbeJudge {
                 "root_directory", "nothing of the host but what the policy shows",
                 container == nil ? strangers(in: "root", rootNames) : []),
             none("devices", "the six that programs expect, pts and shm", strangers(in: "device", deviceNames)),
-            none("masked", "no byte of the host's kernel files", uncovered() + (container == nil ? [] : sysCover())),
+            none("masked", "no byte of the host's kernel files", uncovered()),
             none(
                 "absent", "no host directory that the policy does not show", container == nil ? present() : []),
         ]
@@ -97,10 +97,13 @@ extension ProbeJudge {
 
     /// Paths of /proc that were read; each must not be there, not be allowed, or be empty.
     private func uncovered() -> [String] {
-        Self.masked.filter { path in
+        let listed = Self.masked.filter { path in
             guard let answer = facts.named("masked", path).flatMap({ Int32($0) }) else { return true }
+            // A directory that opens: an engine covers with an empty one.
+            if container != nil, answer == 0 { return !isCoveredByDirectory(path) }
             return ![-1, ENOENT, EACCES, EPERM].contains(answer)
         }
+        return listed + (container == nil || isCoveredByDirectory("/sys") ? [] : ["/sys"])
     }
 
     static let masked = [
