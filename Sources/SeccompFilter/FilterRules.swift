@@ -15,12 +15,7 @@ struct FilterRules {
     let allowedCalls: Int
 
     init(_ request: FilterRequest) throws(FilterError) {
-        for name in request.allow + request.deny where SystemCallCatalog.group(named: name) == nil {
-            guard SystemCallCatalog.exists(name) else { throw .unknownCall(name) }
-        }
-        let (allow, deny) = SystemCallCatalog.expand(allow: request.allow, deny: request.deny)
-        if let name = allow.first(where: SystemCallCatalog.never.contains) { throw .neverAllowed(name) }
-        let calls = SystemCallCatalog.base.union(allow).subtracting(deny)
+        let calls = try Self.calls(of: request)
         let numbers = Set(calls.compactMap(FilterCompiler.number))
         allowedCalls = calls.count { FilterCompiler.number($0) != nil }
         for name in calls.subtracting(request.refused).sorted() {
@@ -36,6 +31,16 @@ struct FilterRules {
         for number in FilterCompiler.newerCalls where !numbers.contains(number) {
             list.append(Rule(number: number, action: missing))
         }
+    }
+
+    /// Names of all calls that the policy lets pass, be it with some arguments only.
+    static func calls(of request: FilterRequest) throws(FilterError) -> Set<String> {
+        for name in request.allow + request.deny where SystemCallCatalog.group(named: name) == nil {
+            guard SystemCallCatalog.exists(name) else { throw .unknownCall(name) }
+        }
+        let (allow, deny) = SystemCallCatalog.expand(allow: request.allow, deny: request.deny)
+        if let name = allow.first(where: SystemCallCatalog.never.contains) { throw .neverAllowed(name) }
+        return SystemCallCatalog.base.union(allow).subtracting(deny)
     }
 
     /// Of the calls whose arguments do not matter, by number.
