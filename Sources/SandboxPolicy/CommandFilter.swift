@@ -127,7 +127,9 @@ struct CommandJudge {
         guard let word = command.words.first?.literal, !policy.isOfHost(word), let name = command.name,
             rules.contains(where: { !$0.isPath && $0.program.matches(name) })
         else { return nil }
-        return "policy \(policy.name) allows the host's '\(Subject.describe([name]))', not another program of that name"
+        let whose = policy.usesImage ? "image" : "host"
+        return
+            "policy \(policy.name) allows the \(whose)'s '\(Subject.describe([name]))', not another program of that name"
     }
 
     private func hint(_ rules: [CommandRule]) -> String {

@@ -74,9 +74,11 @@ struct CommandRule: Sendable, Hashable {
 extension Policy {
     /// Whether a command's first word is a name, which is searched in `PATH`, or the plain path of something that this policy shows
     /// of the host: a run chooses what neither is, as long as nothing that is shown can be written (`read` above a workspace).
+    /// With an image, all of it that is not covered by what the sandbox brings.
     func isOfHost(_ word: String) -> Bool {
         guard word.utf8.contains(UInt8(ascii: "/")) else { return true }
         guard word.hasPrefix("/"), PolicyPath.normalised(word) == word else { return false }
+        if usesImage { return !Provided.writable.contains { PolicyPath.isAtOrBelow(word, $0) } }
         return strings(.read).contains {
             PolicyPath.isAtOrBelow(PolicyPath.merging(word), PolicyPath.merging($0))
         }

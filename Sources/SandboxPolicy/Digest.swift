@@ -17,7 +17,7 @@ enum Digest {
     private static func saysNothing(_ setting: Setting, of key: PolicyKey) -> Bool {
         switch setting {
         case .amount(let amount): amount == key.amountWhenAbsent
-        case .word(let word): word == "none" || word == "native" || (key == .undecided && word == "deny")
+        case .word(let word): word == key.wordWhenAbsent
         case .flag(let flag): !flag
         // Without these keys more is allowed than with an empty list.
         case .list(let items): items.isEmpty && ![.programs, .libraries, .tenantUsers, .tenantGroups].contains(key)

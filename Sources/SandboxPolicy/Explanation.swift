@@ -86,6 +86,13 @@ extension Policy {
             return Explanation(
                 allowed: false, rule: nil, text: "'\(shown)' is not host:port, as in localhost:8080 or [::1]:8080")
         }
+        if let network = engineNetwork {
+            let place = place(.containerNetwork)
+            let text =
+                "\(shown) can be reached when the engine's network '\(network)' leads there (\(place)); the engine decides, and "
+                + "nothing here looks at it"
+            return Explanation(allowed: true, rule: place, text: text)
+        }
         let place = place(.network)
         guard word(.network) == "loopback" else {
             let text = "\(shown) cannot be reached: policy \(name) has no network (\(place)); work without connections"

@@ -12,6 +12,13 @@ enum Narrowing {
             // No amount holds: the parent has no such limit (cpu-time, stdout), and any is narrower.
             guard let most, amount > most else { return nil }
             return "\(key.describe(amount)) is more than \(key.describe(most))"
+        case (.word(let word), .backend), (.word(let word), .image), (.word(let word), .containerUser),
+            (.word(let word), .containerNetwork):
+            // None of these is narrower than another one.
+            var old = key == .backend ? "native" : nil
+            if case .word(let parentWord)? = parent { old = parentWord }
+            if word == old { return nil }
+            return old.map { "'\(word)' is not '\($0)'" } ?? "'\(word)' is added"
         case (.word(let word), _):
             guard case .word(let words) = key.kind else { return nil }
             var most = 0
@@ -55,7 +62,8 @@ enum Narrowing {
             return items.first { !parent.contains($0) }.map { "'\($0)' is added" }
         case .syscallsAllow, .syscallsDeny:
             return nil
-        case .backend, .tmp, .shm, .mode, .workspaceSize, .workspaceInodes, .execute, .allow, .deny, .undecided,
+        case .backend, .image, .pull, .containerUser, .containerNetwork, .ahead, .tmp, .shm, .mode, .workspaceSize,
+            .workspaceInodes, .execute, .allow, .deny, .undecided,
             .writeExecuteMemory, .set, .network, .memory, .swap, .cpus, .processes, .openFiles, .fileSize, .output,
             .stdout, .stderr, .timeout, .cpuTime, .idle, .grace, .readRate, .writeRate:
             return items.first { !parent.contains($0) }.map { "'\($0)' is added" }

@@ -1,7 +1,9 @@
 import SandboxModel
 
 /// What the launcher puts into every sandbox, whatever the policy says.
-private enum Provided {
+enum Provided {
+    /// Where a run may write, or what is the kernel's: what lies there is no image's.
+    static let writable = ["/sandbox", "/workspace", "/tmp", "/dev", "/proc", "/sys"]
     static let workspace = ["/sandbox/workspace", "/workspace"]
     static let temporary = ["/tmp", "/dev/shm"]
     static let devices = [
@@ -12,6 +14,7 @@ private enum Provided {
         "/etc/passwd", "/etc/group", "/etc/hosts", "/etc/hostname", "/etc/nsswitch.conf", "/etc/ld.so.cache",
         "/etc/localtime",
     ]
+    static let engine = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"]
 }
 
 extension Policy {
@@ -31,12 +34,34 @@ extension Policy {
         if PolicyPath.isAtOrBelow(inside, "/proc") || PolicyPath.isAtOrBelow(inside, "/dev") {
             return explainSpecial(inside, access)
         }
+        if let image { return explainImage(image, inside, access) }
         if Provided.files.contains(inside) {
             return explainReadOnly(inside, access, rule: nil, executable: false)
         }
         let explanation = explainHost(inside, access)
         guard access == .execute, explanation.allowed else { return explanation }
         return explainListing(inside, on: host) ?? explanation
+    }
+
+    /// The image is the tree: what is in it, no policy says.
+    private func explainImage(_ image: String, _ path: String, _ access: PathAccess) -> Explanation {
+        let shown = Subject.describe([path])
+        let place = place(.image)
+        if PolicyPath.isAtOrBelow(path, "/sys") || Provided.engine.contains(path) {
+            switch access {
+            case .read: return allowance(shown, access, place, "the engine makes it, read-only")
+            case .write: return refusal(shown, access, place, "the engine makes it, read-only; write below \(writable)")
+            case .execute: return refusal(shown, access, place, "it is no program")
+            }
+        }
+        switch access {
+        case .read:
+            let why =
+                "where image '\(image)' has it; the tree is the image's, read-only, and nothing of the host is in it"
+            return allowance(shown, access, place, why)
+        case .write: return refusal(shown, access, place, "the tree is the image's, read-only; write below \(writable)")
+        case .execute: return allowance(shown, access, place, "where image '\(image)' has it as a program")
+        }
     }
 
     private func explainHost(_ path: String, _ access: PathAccess) -> Explanation {

@@ -101,8 +101,8 @@ package struct Policy: Sendable {
             executePaths: settings[.programs]?.value.strings.map(PolicyPath.merging),
             libraryPaths: settings[.libraries]?.value.strings.map(PolicyPath.merging),
             writeExecuteMemory: settings[.writeExecuteMemory]?.value == .flag(true),
-            loopback: word(.network) == "loopback", syscallsAllowed: calls.allow, syscallsDenied: calls.deny,
-            maximum: maximum)
+            loopback: word(.network) == "loopback" || engineNetwork != nil, syscallsAllowed: calls.allow,
+            syscallsDenied: calls.deny, maximum: maximum, container: container)
     }
 
     /// RLIMIT_CPU is a backstop per process, above what the daemon watches for the whole tree: it must not be first, also

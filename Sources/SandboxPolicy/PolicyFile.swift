@@ -21,10 +21,6 @@ struct PolicyFile: Sendable {
         return isWord && !name.isEmpty && name.utf8.count <= 64 && !name.hasPrefix("-")
     }
 
-    static func refusal(of key: String) -> String {
-        "'\(key)' is not enforced by this version of sandboxd, so a policy that asks for it is refused"
-    }
-
     /// Reads a file: what could be read of it, and everything that is wrong in it. `nil` when it is not even text.
     static func read(_ input: PolicyInput) -> (file: PolicyFile?, problems: [PolicyDiagnostic]) {
         let name = input.name
@@ -109,6 +105,10 @@ extension PolicyFile {
         if name == "tenants", entries.isEmpty {
             reader.report(section.value.location, "'tenants' is empty; write 'users: []' for nobody")
         }
+        if name == "docker", entries.isEmpty {
+            reader.report(section.value.location, "'docker' is empty; write 'image: NAME', or leave it out")
+            unread.formUnion(PolicyKey.keys(of: name))
+        }
         for entry in entries {
             if let key = PolicyKey.keys(of: name).first(where: { $0.name == entry.key.value }) {
                 read(entry, as: key, with: &reader)
@@ -149,8 +149,8 @@ extension PolicyFile {
         let path = section.map { "\($0).\(key.value)" } ?? key.value
         // What was meant is not known, so none of the section's keys counts as missing.
         if let section { unread.formUnion(PolicyKey.keys(of: section).filter { settings[$0] == nil }) }
-        if PolicyKey.unenforced.contains(path) {
-            reader.report(key.location, Self.refusal(of: path))
+        if section == PolicyKey.image.section, let refusal = ContainerRefusal(key: key.value) {
+            reader.report(key.location, "'\(path.prefix(40))': \(refusal.reason)")
             return
         }
         let near: String?

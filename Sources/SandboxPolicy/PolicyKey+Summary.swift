@@ -2,7 +2,14 @@ extension PolicyKey {
     /// What the key means, in a sentence or two: what an editor shows.
     var summary: String {
         switch self {
-        case .backend: "What runs the sandbox."
+        case .backend:
+            "What makes the sandbox: the service itself, or Docker's engine a container. Whoever reaches the engine is root."
+        case .image: "The image of the container: NAME, NAME:TAG, NAME@sha256:DIGEST or sha256:ID."
+        case .pull: "When the engine fetches the image. Absent: never."
+        case .containerUser:
+            "The user of every run, as numbers of the host: UID or UID:GID. Absent: each run has one of its own."
+        case .containerNetwork: "A network of the engine's, in place of `network`. Absent: none."
+        case .ahead: "How many containers are started ahead of requests. Absent: none."
         case .read: "Host paths that exist inside, read-only: files, or directories with all below."
         case .hide: "Paths below a `read` path that are covered by something empty."
         case .tmp: "Size of /tmp, in memory, and counted in limits.memory."
@@ -54,6 +61,7 @@ extension PolicyKey {
 
     /// Sections, as an editor shows them.
     static let sectionSummaries = [
+        "docker": "The container, with `backend: docker`.",
         "filesystem": "What of the host exists inside, read-only.",
         "workspace": "The directory that a request brings.",
         "commands": "Which commands may start: rules over their text, and the kernel's list of programs.",

@@ -1,3 +1,4 @@
+import LaunchPlan
 import SandboxModel
 
 /// Every key that says what a policy allows, by its path in the file.
@@ -5,6 +6,11 @@ import SandboxModel
 /// `version`, `description`, `extends` and `final` are not here: they are about the file.
 enum PolicyKey: String, CaseIterable, Sendable {
     case backend
+    case image = "docker.image"
+    case pull = "docker.pull"
+    case containerUser = "docker.user"
+    case containerNetwork = "docker.network"
+    case ahead = "docker.ahead"
     case read = "filesystem.read"
     case hide = "filesystem.hide"
     case tmp = "filesystem.tmp"
@@ -56,13 +62,19 @@ enum PolicyKey: String, CaseIterable, Sendable {
         case rules
         case variableNames, variables
         case syscalls
+        case image, containerUser, containerNetwork
         /// Names of users or groups, or their numbers.
         case accounts
     }
 
     var kind: Kind {
         switch self {
-        case .backend: .word(["native"])
+        case .backend: .word(["native", "docker"])
+        case .image: .image
+        case .pull: .word(["never", "missing"])
+        case .containerUser: .containerUser
+        case .containerNetwork: .containerNetwork
+        case .ahead: .amount(.count(0...UInt64(ContainerPlan.mostAhead)))
         case .read: .readPaths
         case .hide: .hidePaths
         case .tmp, .shm: .amount(RequestLimit.tmp.kind)
@@ -101,7 +113,18 @@ enum PolicyKey: String, CaseIterable, Sendable {
     /// The amount that holds where no file gives one; `nil`: there is no such limit then.
     var amountWhenAbsent: UInt64? {
         switch self {
-        case .swap, .grace: 0
+        case .swap, .grace, .ahead: 0
+        default: nil
+        }
+    }
+
+    /// The word that holds where no file gives one; `nil` where any is one of its own.
+    var wordWhenAbsent: String? {
+        switch self {
+        case .backend: "native"
+        case .pull: "never"
+        case .undecided: "deny"
+        case .mode, .network: "none"
         default: nil
         }
     }
@@ -134,9 +157,6 @@ enum PolicyKey: String, CaseIterable, Sendable {
     static let required: [PolicyKey] = [
         .tmp, .shm, .memory, .cpus, .processes, .openFiles, .fileSize, .output, .timeout,
     ]
-
-    /// Keys of the design that nothing enforces yet. Refused by name, so that nobody believes them.
-    static let unenforced: Set<String> = ["docker"]
 
     /// Keys about the file itself.
     static let fileKeys = ["version", "description", "extends", "final"]

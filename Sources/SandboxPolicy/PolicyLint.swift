@@ -21,6 +21,7 @@ package struct PolicyLint {
             lint.checkWorkspace()
             lint.checkSystemCalls()
             lint.checkTenants()
+            lint.checkContainer()
             return lint.warnings.sorted {
                 ($0.location.line, $0.location.column) < ($1.location.line, $1.location.column)
             }
@@ -133,10 +134,11 @@ extension PolicyLint {
         }
         guard policy.settings[.programs] == nil else { return }
         for rule in listed {
-            let message =
-                "'commands.allow': '\(rule.program.pattern)' can start any other program; to hold it to a list, "
-                + "say which with 'commands.execute'"
-            warn(rule.location, message)
+            let advice =
+                policy.usesImage
+                ? "what the image has is what it can start" : "to hold it to a list, say which with 'commands.execute'"
+            warn(
+                rule.location, "'commands.allow': '\(rule.program.pattern)' can start any other program; \(advice)")
         }
     }
 

@@ -27,7 +27,10 @@ package enum PolicyRenderer {
         let origin = "\(originMark)\(setting.location)"
         switch setting.value {
         case .amount(let amount): return ["\(indent)\(name): \(key.notation(amount))\(origin)"]
-        case .word(let word): return ["\(indent)\(name): \(word)\(origin)"]
+        case .word(let word):
+            // Names of the operator's, unlike the words of the format, can be numbers to YAML.
+            if case .word = key.kind { return ["\(indent)\(name): \(word)\(origin)"] }
+            return ["\(indent)\(name): \(quoted(word))\(origin)"]
         case .flag(let flag): return ["\(indent)\(name): \(flag)\(origin)"]
         case .list(let items):
             if items.isEmpty { return ["\(indent)\(name): []\(origin)"] }

@@ -3,6 +3,8 @@ extension PolicyResolver {
     mutating func checkFinals(of file: PolicyFile, against inherited: Merged) {
         for (key, final) in inherited.finals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             guard let own = file.settings[key], !inherited.unread.contains(key) else { continue }
+            // Whatever it says is narrower than a network of the engine's.
+            if key == .network, inherited.settings[.containerNetwork] != nil { continue }
             let parent = inherited.settings[key] ?? Self.emptyTenants(key, inherited)
             guard let problem = Narrowing.problem(key, child: own.value, parent: parent?.value) else { continue }
             let place = inherited.settings[key].map { ", its value is from \($0.location)" } ?? ""
@@ -57,7 +59,7 @@ extension PolicyResolver {
     /// Paths that stand in this file and lie below nothing that the policy shows. A parent's `hide` that the child's
     /// shorter `read` leaves without a meaning is no mistake of the child.
     private mutating func checkPaths(_ merged: Merged, of file: PolicyFile) {
-        guard !merged.unread.contains(.read) else { return }
+        guard !merged.unread.contains(.read), merged.settings[.backend]?.value != .word("docker") else { return }
         let read = merged.settings[.read]?.value.strings ?? []
         for key in [PolicyKey.hide, .programs, .libraries] {
             guard case .list(let paths)? = file.settings[key]?.value else { continue }

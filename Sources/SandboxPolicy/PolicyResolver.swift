@@ -42,9 +42,11 @@ struct PolicyResolver {
         resolved[file.name] = .some(nil)
         guard file.isLegible else { return nil }
         var merged = Merged()
+        var above = Merged()
         if let parent = file.parent {
             guard let inherited = self.parent(parent, of: file, below: children + [file.name]) else { return nil }
             merged = inherited
+            above = inherited
             checkFinals(of: file, against: inherited)
         }
         merged.description = file.description
@@ -54,6 +56,7 @@ struct PolicyResolver {
         }
         merged.unread.formUnion(file.unread)
         merged.finals.merge(file.finals) { inherited, _ in inherited }
+        settleContainer(&merged, of: file, below: above)
         check(merged, of: file)
         resolved[file.name] = merged
         return merged

@@ -29,7 +29,7 @@ package enum PolicySchema {
 
     private static func section(_ name: String) -> JSONValue {
         var entries: Entries = [("type", .string("object")), ("additionalProperties", .bool(false))]
-        if name == "tenants" { entries.append(("minProperties", .number("1"))) }
+        if ["tenants", "docker"].contains(name) { entries.append(("minProperties", .number("1"))) }
         entries.append(("properties", .object(PolicyKey.keys(of: name).map { ($0.name, property($0)) })))
         return described(PolicyKey.sectionSummaries[name] ?? name, entries)
     }
@@ -44,6 +44,18 @@ package enum PolicySchema {
         switch key.kind {
         case .amount(let kind): amount(kind)
         case .word(let words): [("enum", .strings(words))]
+        case .image:
+            matching(ImageReference.pattern) + [("maxLength", .number(UInt64(ImageReference.maximumBytes)))]
+        case .containerUser:
+            anyOf([
+                .object(matching(ContainerUser.pattern)),
+                .object([
+                    ("type", .string("integer")), ("minimum", .number("1")),
+                    ("maximum", .number(UInt64(UInt32.max) - 1)),
+                ]),
+            ])
+        case .containerNetwork:
+            matching(ContainerNetwork.pattern) + [("not", .object([("enum", .strings(ContainerNetwork.never))]))]
         case .flag: [("type", .string("boolean"))]
         case .readPaths:
             list(of: .object(matching(PolicyPath.pattern) + [("not", .object([("enum", .strings(PolicyPath.never))]))]))
@@ -80,6 +92,8 @@ package enum PolicySchema {
         case .rules: list(of: rule)
         }
     }
+
+    private static func anyOf(_ choices: [JSONValue]) -> Entries { [("anyOf", .array(choices))] }
 
     private static func amount(_ kind: AmountKind) -> Entries {
         switch kind {

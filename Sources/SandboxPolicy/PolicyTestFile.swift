@@ -223,7 +223,7 @@ private struct TestEntries {
 
     private mutating func limit(_ node: SourceNode, at location: SourceLocation) -> PolicyTest.Question? {
         guard let name = text(node) else { return nil }
-        let keys = PolicyKey.allCases.filter(\.isAmount)
+        let keys = PolicyKey.allCases.filter { $0.isAmount && $0 != .ahead }
         // As options and messages spell them, and then as keys: what no request can narrow has only that.
         let options = RequestLimit.allCases.map { ($0.name, $0.key) }
         let known = options + keys.filter { key in !options.contains { $0.1 == key } }.map { ($0.name, $0) }

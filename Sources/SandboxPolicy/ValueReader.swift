@@ -15,6 +15,7 @@ struct ValueReader {
         switch key.kind {
         case .amount: return amount(node, for: key).map(Setting.amount)
         case .word(let words): return word(node, of: words, for: key).map(Setting.word)
+        case .image, .containerUser, .containerNetwork: return name(node, for: key).map(Setting.word)
         case .flag: return flag(node, for: key).map(Setting.flag)
         case .readPaths, .hidePaths, .roots, .programs, .libraries, .variableNames, .syscalls, .accounts:
             return list(node, for: key).map(Setting.list)
@@ -80,10 +81,6 @@ extension ValueReader {
 
     private mutating func word(_ node: SourceNode, of words: [String], for key: PolicyKey) -> String? {
         guard let text = text(node, for: key.rawValue) else { return nil }
-        if key == .backend, text == "docker" {
-            report(node.location, PolicyFile.refusal(of: "backend: docker"))
-            return nil
-        }
         guard words.contains(text) else {
             let list = words.joined(separator: ", ")
             let message =
@@ -92,6 +89,21 @@ extension ValueReader {
             return nil
         }
         return text
+    }
+
+    /// Of an image, a user or a network, as the engine takes it.
+    private mutating func name(_ node: SourceNode, for key: PolicyKey) -> String? {
+        let maximum = key == .image ? ImageReference.maximumBytes : ContainerNetwork.maximumBytes
+        guard let text = text(node, for: key.rawValue, maximum: maximum) else { return nil }
+        let problem =
+            switch key.kind {
+            case .image: ImageReference.problem(of: text)
+            case .containerUser: ContainerUser.problem(of: text)
+            default: ContainerNetwork.problem(of: text)
+            }
+        guard let problem else { return text }
+        report(node.location, "'\(key.rawValue)': \(problem)")
+        return nil
     }
 
     private mutating func flag(_ node: SourceNode, for key: PolicyKey) -> Bool? {
@@ -153,7 +165,7 @@ extension ValueReader {
             return ItemProblem("'\(text.prefix(80))' is not a variable's name; '*' may stand at its end only")
         case .syscalls: return systemCallProblem(text, in: key)
         case .accounts: return ItemProblem(AccountName.problem(of: text))
-        case .amount, .word, .flag, .rules, .variables: return nil
+        case .amount, .word, .flag, .rules, .variables, .image, .containerUser, .containerNetwork: return nil
         }
     }
 

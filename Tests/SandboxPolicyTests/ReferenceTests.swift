@@ -21,6 +21,8 @@ struct ReferenceTests {
         "limits: { memory: 512MiB, cpus: 1.5, processes: 64, open-files: 256, file-size: 100MiB }",
         "limits: { output: 10MiB, timeout: 30s, cpu-time: 20s, idle: 10s }", "final: [network, limits]",
         "description: Python, no network", "backend: native",
+        "backend: docker\ndocker: { image: \"registry.example/tools:3@sha256:\(String(repeating: "0a", count: 32))\" }",
+        "backend: docker\ndocker: { image: tools, pull: missing, user: 1000:1000, network: agents, ahead: 4 }",
         "description: Builds of the web team\nworkspace: { roots: [/srv/web] }\nnetwork: loopback\nlimits: { memory: 2GiB, timeout: 10m }",
     ]
 

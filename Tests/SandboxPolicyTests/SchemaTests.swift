@@ -66,7 +66,13 @@ struct SchemaTests {
             ("workspace: { size: 1 }", "workspace.size"), ("workspace: { inodes: 1 }", "workspace.inodes"),
             ("limits: { processes: 0 }", "limits.processes"), ("limits: { open-files: 1.5 }", "limits.open-files"),
             ("tenants: {}", "tenants"), ("tenants: { users: [a b] }", "tenants.users[0]"),
-            ("tenants: { users: [4294967295] }", "tenants.users[0]"), ("docker: { image: x }", "docker"),
+            ("tenants: { users: [4294967295] }", "tenants.users[0]"), ("docker: {}", "docker"),
+            ("docker: { image: X }", "docker.image"), ("docker: { image: [x] }", "docker.image"),
+            ("docker: { pull: always }", "docker.pull"), ("docker: { user: root }", "docker.user"),
+            ("docker: { user: 0 }", "docker.user"), ("docker: { user: \"1:0\" }", "docker.user"),
+            ("docker: { network: host }", "docker.network"), ("docker: { network: \"container:x\" }", "docker.network"),
+            ("docker: { ahead: 65 }", "docker.ahead"), ("docker: { privileged: true }", "docker.privileged"),
+            ("backend: podman", "backend"),
         ])
     func bad(line: String, key: String) throws {
         let parent = line.hasPrefix("extends") ? "" : "extends: default\n"
@@ -77,9 +83,24 @@ struct SchemaTests {
             !found.isEmpty && found.allSatisfy { $0.hasPrefix("$.\(key):") || $0.hasPrefix("$.\(key).") }, "\(found)")
     }
 
+    @Test("images, as the reader takes them")
+    func images() throws {
+        let text = "version: 1\n"
+        for image in ContainerTests.images {
+            #expect(try problems(of: text + "docker: { image: \"\(image)\" }\n") == [], "\(image)")
+        }
+        // That 64 digits are an id is for the reader to say.
+        for image in ContainerTests.noImages where image != String(ContainerTests.digest.dropFirst(7)) {
+            #expect(
+                try problems(of: text + "docker: { image: \"\(image)\" }\n").count == 1, "\(image)")
+        }
+    }
+
     @Test("good ones at the edges")
     func good() throws {
         for line in [
+            "backend: docker\ndocker: { image: x, pull: missing, user: 1000, network: web, ahead: 64 }",
+            "backend: docker\ndocker: { image: \"x:1\", user: 1000:50, pull: never, ahead: 0 }",
             "limits: { cpus: 1.5, processes: 4194304, timeout: 30s, memory: 256MiB }",
             "limits: { swap: 0B, grace: 0s, stdout: 1B, stderr: 1B, read-rate: 64KiB, write-rate: 1024TiB }",
             "workspace: { size: 4KiB, inodes: 2 }",

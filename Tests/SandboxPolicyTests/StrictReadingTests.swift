@@ -147,6 +147,9 @@ struct StrictReadingTests {
             ("limits:", "3:8: 'limits' must be a mapping, not nothing"),
             ("limits: { memory: }", "3:19: 'limits.memory' must be a single value, not nothing"),
             ("network: null", "3:10: 'network' must be a value, not null; leave the key out instead"),
+            ("backend: podman", "3:10: 'backend' must be one of native, docker, not 'podman'"),
+            ("backend: dokcer", "3:10: 'backend' must be one of native, docker, not 'dokcer' (? docker)"),
+            ("dcoker: { image: x }", "3:1: unknown key 'dcoker' (? docker)"),
             ("network: loopbak", "3:10: 'network' must be one of none, loopback, not 'loopbak' (? loopback)"),
             ("workspace: { mode: rw }", "3:20: 'workspace.mode' must be one of none, read, write, not 'rw'"),
             ("workspace: { execute: \"true\" }", "3:23: 'workspace.execute' must be true or false, without quotes"),
@@ -250,20 +253,6 @@ struct StrictReadingTests {
     func refusedPaths(path: String) {
         let found = problems("version: 1\nextends: default\nfilesystem:\n  read: [\"\(path)\"]\n")
         #expect(found.map { $0.hasPrefix("4:10: 'filesystem.read': ") } == [true])
-    }
-
-    @Test(
-        "keys that nothing enforces are refused by name",
-        arguments: [
-            ("docker: { image: x }", "3:1", "docker"),
-            ("backend: docker", "3:10", "backend: docker"),
-        ])
-    func unenforced(line: String, place: String, key: String) {
-        #expect(
-            problems("version: 1\nextends: default\n\(line)\n") == [
-                "\(place): '\(key)' is not enforced by this version of sandboxd, so a policy that asks for it is refused"
-            ])
-        #expect(problems("version: 1\nextends: default\nbackend: native\n") == [])
     }
 
     @Test("all problems of a file at once, in its order")
