@@ -25,7 +25,9 @@ extension Policy {
         let absolute = path.hasPrefix("/") ? path : "/sandbox/workspace/" + path
         let normal = PolicyPath.normalised(absolute)
         let inside = normal.isEmpty ? "/" : normal
-        if Provided.workspace.contains(where: { PolicyPath.isAtOrBelow(inside, $0) }) {
+        // The shorter name is a link in a tree that the launcher makes, and no image's.
+        let workspaces = usesImage ? Provided.workspace.prefix(1) : Provided.workspace[...]
+        if workspaces.contains(where: { PolicyPath.isAtOrBelow(inside, $0) }) {
             return explainWorkspace(inside, access)
         }
         if Provided.temporary.contains(where: { PolicyPath.isAtOrBelow(inside, $0) }) {

@@ -15,7 +15,8 @@ struct FilterRules {
     let allowedCalls: Int
 
     init(_ request: FilterRequest) throws(FilterError) {
-        let calls = try Self.calls(of: request)
+        try Self.check(request)
+        let calls = Self.calls(of: request)
         let numbers = Set(calls.compactMap(FilterCompiler.number))
         allowedCalls = calls.count { FilterCompiler.number($0) != nil }
         for name in calls.subtracting(request.refused).sorted() {
@@ -33,14 +34,18 @@ struct FilterRules {
         }
     }
 
-    /// Names of all calls that the policy lets pass, be it with some arguments only.
-    static func calls(of request: FilterRequest) throws(FilterError) -> Set<String> {
+    private static func check(_ request: FilterRequest) throws(FilterError) {
         for name in request.allow + request.deny where SystemCallCatalog.group(named: name) == nil {
             guard SystemCallCatalog.exists(name) else { throw .unknownCall(name) }
         }
-        let (allow, deny) = SystemCallCatalog.expand(allow: request.allow, deny: request.deny)
+        let allow = SystemCallCatalog.expand(allow: request.allow, deny: request.deny).allow
         if let name = allow.first(where: SystemCallCatalog.never.contains) { throw .neverAllowed(name) }
-        return SystemCallCatalog.base.union(allow).subtracting(deny)
+    }
+
+    /// Names of all calls that the policy lets pass, be it with some arguments only.
+    static func calls(of request: FilterRequest) -> Set<String> {
+        let (allow, deny) = SystemCallCatalog.expand(allow: request.allow, deny: request.deny)
+        return SystemCallCatalog.base.union(allow).subtracting(deny).subtracting(SystemCallCatalog.never)
     }
 
     /// Of the calls whose arguments do not matter, by number.

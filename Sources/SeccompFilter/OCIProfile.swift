@@ -24,12 +24,11 @@ package enum OCIProfile {
         case trace
     }
 
+    /// - Parameter request: one that `FilterCompiler.compile` takes. Of another one, calls that do not exist or that no policy can
+    ///   allow stay refused here.
     /// - Returns: the same text for the same request, less than 64 KiB.
-    /// - Throws: what `FilterCompiler.compile` throws: calls that do not exist or that no policy can allow.
-    package static func json(
-        for request: FilterRequest, refusal: Refusal = .error
-    ) throws(FilterError) -> String {
-        let calls = try FilterRules.calls(of: request).subtracting(request.refused).union(needed)
+    package static func json(for request: FilterRequest, refusal: Refusal = .error) -> String {
+        let calls = FilterRules.calls(of: request).subtracting(request.refused).union(needed)
         var plain: [String] = []
         var entries: [String] = []
         for name in calls.sorted() where FilterCompiler.number(name) != nil {

@@ -49,7 +49,8 @@ struct ContainerAnswerTests {
             ("/tmp/x", .write, true, "it is memory of this run alone, 1 MiB at most"),
             ("/tmp/x", .execute, false, "nothing that a run can write is executable"),
             ("/proc/self/status", .read, true, "it shows this sandbox alone"),
-            ("/workspace/a", .read, false, "has no workspace"), ("/dev/sda", .read, false, "does not exist"),
+            ("/sandbox/workspace/a", .read, false, "has no workspace"),
+            ("/workspace/a", .read, true, "where image 'tools' has it"), ("/dev/sda", .read, false, "does not exist"),
         ] as [(String, PathAccess, Bool, String)])
     func paths(path: String, access: PathAccess, allowed: Bool, text: String) throws {
         let answer = try contained().explain(path: path, access: access)
