@@ -31,11 +31,28 @@ struct ReferenceTests {
         #expect(problems("version: 1\nextends: default\n\(lines)\n") == [])
     }
 
+    private static var text: String {
+        get throws {
+            let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent().appending(path: "Sources/SandboxPolicy/PolicyFormat.md")
+            return try String(contentsOf: file, encoding: .utf8)
+        }
+    }
+
+    @Test("whole policies in the reference are read")
+    func wholePolicies() throws {
+        let blocks = try Self.text.components(separatedBy: "```yaml\n").dropFirst().compactMap {
+            $0.components(separatedBy: "```").first
+        }
+        // Files of tests begin with the same line.
+        let policies = blocks.filter { $0.hasPrefix("version: 1\n") && !$0.contains("\ntests:") }
+        #expect(policies.count == 2)
+        for policy in policies { #expect(problems(policy) == [], "\(policy)") }
+    }
+
     @Test("the reference has every key of the format, in its section, and no other")
     func keys() throws {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Sources/SandboxPolicy/PolicyFormat.md")
-        let text = try String(contentsOf: file, encoding: .utf8)
+        let text = try Self.text
         let schema = try JSONSerialization.jsonObject(with: Data(PolicySchema.text.utf8)) as? [String: Any]
         let properties = try #require(schema?["properties"] as? [String: [String: Any]])
         for (section, value) in properties {
