@@ -93,6 +93,10 @@ actor Broker {
         } catch {
             link.send(
                 .failed(order: order.number, failure: error.launchFailure(at: stage, engine: settings.engine)))
+            if case .unreachable(EACCES) = error {
+                // Its socket may be another group's by now: the launcher starts this process anew, in that one.
+                stop("the engine's socket \(settings.engine) is not for this group")
+            }
             orders[order.number]?.isMaking = false
             // It has none of its creation, or may have: an answer that did not come.
             await remove(order.number)
@@ -159,10 +163,6 @@ actor Broker {
                 throw error
             }
             breaker.failed(now: monotonicNanoseconds(), dice: Double.random(in: 0...1))
-            if case .unreachable(EACCES) = error {
-                // Its socket is another group's now: the launcher starts this process anew, in that one.
-                stop("the engine's socket \(settings.engine) is not this group's")
-            }
             api = nil
             throw error
         }

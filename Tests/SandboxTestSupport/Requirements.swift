@@ -17,6 +17,8 @@ package enum HostFeature: String, CaseIterable, Sendable {
     case projectQuota = "project-quota"
     /// Swap that is switched on.
     case swap
+    /// A Docker Engine at DOCKER_HOST, with the images of Tests/Docker.
+    case docker
 
     package var isPresent: Bool {
         switch self {
@@ -26,6 +28,7 @@ package enum HostFeature: String, CaseIterable, Sendable {
         case .programs: true
         case .landlockAudit:
             geteuid() == 0 && (try? Landlock())?.version ?? 0 >= 7 && (try? AuditStream.isEnabled()) != nil
+        case .docker: DockerEngine.isPresent
         case .swap: ((try? wholeFile("/proc/swaps")) ?? "").split(separator: "\n").count > 1
         case .projectQuota: geteuid() == 0 && Self.hasQuotaFormat && access("/dev/loop-control", F_OK) == 0
         }
