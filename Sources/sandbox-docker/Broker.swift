@@ -77,9 +77,13 @@ actor Broker {
             stage = .containerImage
             let image = try await image(plan, api)
             stage = .containerCreate
+            if let network = plan.network {
+                try await asking { () async throws(EngineFailure) in try await api.requireNetwork(network) }
+            }
             let creation = try ContainerCreation(
                 order, specification, image: image, owner: settings.owner, initPath: settings.initPath)
-            let name = "sandboxd-" + (order.run.isEmpty ? "\(settings.owner)-\(order.number)" : order.run)
+            // One that is made ahead gets its name with its run.
+            let name = order.run.isEmpty ? nil : "sandboxd-\(order.run)"
             let container = try await asking { () async throws(EngineFailure) in try await api.create(creation, name: name) }
             orders[order.number]?.container = container
             stage = .containerStart

@@ -152,7 +152,7 @@ extension ContainerCreation {
     }
 
     /// What can be written, all of it in the run's own memory. Where the image has a volume the engine would make a directory of the
-    /// host's, without a limit.
+    /// host's, without a limit: there is an empty one, which nobody can write to.
     private static func temporary(
         _ policy: CompiledPolicy, _ image: EngineAPI.Image
     ) throws(EngineFailure) -> [String: String] {
@@ -165,7 +165,7 @@ extension ContainerCreation {
         for path in image.Config?.Volumes?.keys.sorted() ?? [] {
             guard path.utf8.first == UInt8(ascii: "/"), path.utf8.count > 1, !path.contains(":"), !path.contains(",")
             else { throw .imageUnfit("the image has a volume at '\(path.prefix(80))', which cannot be covered") }
-            mounts[path] = options(policy.tmpBytes, nil)
+            mounts[path] = "ro,nosuid,nodev,noexec,mode=755,size=4096"
         }
         let size = policy.maximum.workspaceBytes ?? policy.maximum.tmpBytes ?? policy.tmpBytes
         mounts["/sandbox/workspace"] = options(size, policy.maximum.workspaceInodes)

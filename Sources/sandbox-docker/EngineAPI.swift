@@ -63,12 +63,26 @@ struct EngineAPI: Sendable {
         }
     }
 
+    private struct Network: Decodable {
+        var Name: String
+        var Driver: String
+    }
+
+    /// A network by its very name: the engine would also take an id, or the beginning of one, be it the host's own network.
+    func requireNetwork(_ name: String) async throws(EngineFailure) {
+        let answer = try await ask(.init(.GET, "/networks/\(Self.escaped(name))"), expecting: [200])
+        let network = try decode(Network.self, answer)
+        guard network.Name == name, network.Driver != "host" else {
+            throw .refused(status: 403, "network '\(name)' is \(network.Name) with driver \(network.Driver)")
+        }
+    }
+
     private struct Created: Decodable { var Id: String }
 
     /// Returns the container's id.
-    func create(_ body: ContainerCreation, name: String) async throws(EngineFailure) -> String {
+    func create(_ body: ContainerCreation, name: String?) async throws(EngineFailure) -> String {
         let request = EngineClient.Request(
-            .POST, "/containers/create?name=\(Self.escaped(name))", body: try body.encoded(), patience: .seconds(15))
+            .POST, "/containers/create" + (name.map { "?name=\(Self.escaped($0))" } ?? ""), body: try body.encoded(), patience: .seconds(15))
         return try decode(Created.self, try await ask(request, expecting: [201])).Id
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import LaunchPlan
 import LinuxSystem
 
@@ -9,6 +10,8 @@ struct Containers {
     var link: ContainerLink?
     /// CLOCK_MONOTONIC, nanoseconds: when it is started again.
     private(set) var revival: UInt64 = 0
+    /// Why there is none.
+    private(set) var hindrance = LaunchFailure(.containerEngine, errno: ECONNREFUSED, retryAfterMilliseconds: 1000)
     /// Policies that sandbox-docker knows, by their numbers.
     private(set) var known: [UInt32: PreparedPolicy] = [:]
     private var nextPolicy: UInt32 = 1
@@ -36,6 +39,11 @@ struct Containers {
     private static let revivalPause: UInt64 = 500_000_000
 
     var count: Int { arriving.count + waiting.count + queue.count }
+
+    /// How many wait of each policy of which some do, by name.
+    var counts: [String: Int] {
+        waiting.values.reduce(into: [:]) { $0[$1.policy.policy.name, default: 0] += 1 }
+    }
 
     mutating func number(of policy: PreparedPolicy) -> (number: UInt32, isNew: Bool) {
         if let found = known.first(where: { $0.value === policy })?.key { return (found, false) }
@@ -101,7 +109,8 @@ struct Containers {
         pausedUntil[number(of: policy).number] = monotonicNanoseconds() + pause
     }
 
-    mutating func lost() {
+    mutating func lost(_ reason: LaunchFailure) {
+        hindrance = reason
         link = nil
         revival = monotonicNanoseconds() + Self.revivalPause
     }
@@ -109,8 +118,7 @@ struct Containers {
     /// The next one to order: for who waits first, then ahead.
     func next(now: UInt64, current: [PreparedPolicy]) -> PreparedPolicy? {
         guard arriving.count < Self.mostArriving else { return nil }
-        let wanted = known.values.filter { queue.count(of: $0) > there($0) }
-        if let first = wanted.first { return first }
+        if let first = queue.policies.first(where: { queue.count(of: $0) > there($0) }) { return first }
         return current.first { policy in
             guard let plan = policy.policy.container, plan.ahead > 0 else { return false }
             let isPaused = known.contains { $0.value === policy && pausedUntil[$0.key, default: 0] > now }
@@ -121,7 +129,7 @@ struct Containers {
     /// When something is to be done if nothing happens (CLOCK_MONOTONIC, nanoseconds).
     func nextLook(now: UInt64) -> UInt64? {
         var times = arriving.values.map(\.deadline) + pausedUntil.values.filter { $0 > now }
-        if link == nil, !known.isEmpty { times.append(revival) }
+        if link == nil { times.append(revival) }
         if !unremoved.isEmpty { times.append(now + 20_000_000) }
         return times.min()
     }

@@ -92,8 +92,10 @@ extension ControlLoop {
                 if isNew { describe(policy, number) }
             }
         } catch {
-            containers.lost()
-            failContainerQueue(LaunchFailure(.containerEngine, errno: error.errno, "\(error.call) \(error.subject)", retryAfterMilliseconds: 1000))
+            let failure = LaunchFailure(
+                .containerEngine, errno: error.errno, "\(error.call) \(error.subject)", retryAfterMilliseconds: 1000)
+            containers.lost(failure)
+            failContainerQueue(failure)
         }
     }
 
@@ -116,10 +118,7 @@ extension ControlLoop {
         guard let plan = policy.policy.container else { return }
         let (specification, isNew) = containers.number(of: policy)
         if isNew { describe(policy, specification) }
-        guard containers.link != nil else {
-            throw LaunchFailure(
-                .containerEngine, errno: ECONNREFUSED, containers.engine, retryAfterMilliseconds: 1000)
-        }
+        guard containers.link != nil else { throw containers.hindrance }
         let number = containers.takeNumber()
         let slot: IdentitySlot
         if let user = plan.user {
@@ -252,10 +251,9 @@ extension ControlLoop {
         say("sandbox-docker is started again: \(reason)")
         readiness.forget(link.socket.number)
         link.end(patience: 0)
-        containers.lost()
-        for arriving in containers.arriving.values {
-            fail(arriving, LaunchFailure(.containerEngine, errno: EPIPE, "sandbox-docker", retryAfterMilliseconds: 1000))
-        }
+        let failure = LaunchFailure(.containerEngine, errno: EPIPE, "sandbox-docker \(reason)", retryAfterMilliseconds: 1000)
+        containers.lost(failure)
+        for arriving in containers.arriving.values { fail(arriving, failure) }
     }
 
     // MARK: failures and ends

@@ -40,7 +40,8 @@ final class PreparedPolicy {
             message = PrepareMessage.encode(
                 policy, rules: PathRules(ofContainer: policy, landlock: host.landlock), filter: filter.program,
                 watched: filter.request.watchedAndAllowed, isAudited: isAudited, host: host)
-            profile = OCIProfile.json(for: filter.request)
+            // So that a call is refused, and told of, by the filter of this project's own: an errno of the engine's would go first.
+            profile = OCIProfile.json(for: filter.request, refusal: .trace)
             probeArguments = Self.probeArguments(policy, shown: [])
             return
         }
@@ -77,6 +78,8 @@ final class PreparedPolicy {
         var request = filterRequest(policy, memory: host.memory)
         // Whether files in memory can be executed is a setting of pid namespaces, and an engine's is not to be written.
         if !policy.executesWritten { request.refusesMemoryFiles = true }
+        // Where a network of the engine's is given, addresses are its to refuse.
+        if policy.container?.network != nil { request.watched.remove(.connect) }
         return (request, try compile(request))
     }
 

@@ -54,7 +54,9 @@ final class PreparedSandbox {
         // No message here can block: each socket's buffer holds all that it is sent. pid 1 first: it works while the
         // other reads.
         if awaitsInit {
-            try MessageSocket.send(word.encoded, descriptors: workspace.map { [$0] } ?? [], over: socket.number)
+            // In a container it is in its place already.
+            let mounts = container == nil ? workspace.map { [$0] } ?? [] : []
+            try MessageSocket.send(word.encoded, descriptors: mounts, over: socket.number)
         }
         let now = monotonicNanoseconds()
         try MessageSocket.send(command, descriptors: descriptors, over: commandSocket.number)

@@ -65,6 +65,13 @@ struct RunQueue {
         return entries.remove(at: index)
     }
 
+    /// Those that somebody waits for, each once, in the order of their requests.
+    var policies: [PreparedPolicy] {
+        entries.reduce(into: []) { policies, entry in
+            if !policies.contains(where: { $0 === entry.start.policy }) { policies.append(entry.start.policy) }
+        }
+    }
+
     func first(of policy: PreparedPolicy) -> Entry? { entries.first { $0.start.policy === policy } }
 
     /// Puts one back where it was.

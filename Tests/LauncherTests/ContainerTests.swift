@@ -71,15 +71,15 @@ struct ContainerTests {
     @Test func `what an image asks for it does not get`() throws {
         let script = """
             id -u; pwd; grep ' /data ' /proc/self/mountinfo | grep -c tmpfs; ls -A /data | wc -l
-            echo x > /data/own && echo written; sleep 2; ls /tmp
+            { echo x > /data/own && echo written; } 2>/dev/null; sleep 2; ls /tmp
             """
         let harness = try ready { $0.container?.image = DockerEngine.greedy }
         let finished = try harness.run(["sh", "-c", script], environment: ["PATH=/bin", "LD_PRELOAD="])
         let lines = finished.output.split(separator: "\n").map(String.init)
-        try #require(lines.count == 5, "\(finished)")
-        // Not root, not its entry point, not its directory; its volumes in memory, empty; no health check.
+        try #require(lines.count == 4, "\(finished)")
+        // Not root, not its entry point, not its directory; its volumes empty, and not to be written; no health check.
         #expect(SandboxIdentities.contains(UInt32(lines[0]) ?? 0))
-        #expect(Array(lines[1...]) == ["/sandbox/workspace", "1", "0", "written"])
+        #expect(Array(lines[1...]) == ["/sandbox/workspace", "1", "0"])
         let volumes: [String: Any]? = try DockerEngine.ask("GET", "/volumes").json()
         let kept = volumes?["Volumes"] as? [Any] ?? []
         #expect(kept.isEmpty)
@@ -115,7 +115,6 @@ struct ContainerTests {
     }
 
     @Test func `the socket that it came by is nobody's any more`() throws {
-        // A static program that can: nc of busybox knows no such sockets, so the name is tried by a shell and by wget.
         let harness = try ready { $0.container?.image = DockerEngine.debian }
         let script = """
             import socket, os
@@ -127,14 +126,16 @@ struct ContainerTests {
                 except OSError as e: print(e.errno)
             try: open('/.sandbox/init', 'r+b'); print('writable')
             except OSError as e: print(e.errno)
-            os.kill(1, 9); print('alive')
+            try: os.kill(1, 9)
+            except OSError: pass
+            print('alive')
             """
         let finished = try harness.run(["/usr/bin/python3", "-c", script])
-        #expect(
-            finished.output == "\(ECONNREFUSED)\n\(EPROTOTYPE)\n\(EACCES)\n\(EACCES)\n\(EACCES)\n\(EROFS)\nalive\n"
-                || finished.output == "\(ECONNREFUSED)\n\(ECONNREFUSED)\n\(EACCES)\n\(EACCES)\n\(EACCES)\n\(EROFS)\nalive\n"
-                || finished.output == "\(ECONNREFUSED)\n\(ECONNREFUSED)\n\(EACCES)\n\(EACCES)\n\(EACCES)\n\(EACCES)\nalive\n",
-            "\(finished.output)")
+        let lines = finished.output.split(separator: "\n").map(String.init)
+        try #require(lines.count == 7, "\(finished.output)")
+        #expect(lines[..<5] == ["\(ECONNREFUSED)", "\(ECONNREFUSED)", "\(EACCES)", "\(EACCES)", "\(EACCES)"])
+        // Of root's, and on a mount that is read-only.
+        #expect(["\(EACCES)", "\(EROFS)"].contains(lines[5]) && lines[6] == "alive")
     }
 
     @Test func `memory over the limit ends the run by the kernel's count`() throws {
