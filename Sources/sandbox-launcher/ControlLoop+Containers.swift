@@ -137,7 +137,8 @@ extension ControlLoop {
                 }
             }
             containers.began(arriving)
-            let request = containers.queue.first(of: policy)
+            let request = containers.queue.firstUnordered(of: policy)
+            request?.isOrdered = true
             tell(
                 .make(
                     ContainerOrder(

@@ -10,6 +10,8 @@ struct RunQueue {
         let start: RunStart
         /// CLOCK_MONOTONIC, nanoseconds.
         let since = monotonicNanoseconds()
+        /// A container is being made that is called after it.
+        var isOrdered = false
         /// From 1 to 31, for its command when it has one; each once, as of pending ones (signal(7)).
         private(set) var signals: [Int32] = []
 
@@ -72,7 +74,10 @@ struct RunQueue {
         }
     }
 
-    func first(of policy: PreparedPolicy) -> Entry? { entries.first { $0.start.policy === policy } }
+    /// The first one of a policy after which no container is called yet.
+    func firstUnordered(of policy: PreparedPolicy) -> Entry? {
+        entries.first { $0.start.policy === policy && !$0.isOrdered }
+    }
 
     /// Puts one back where it was.
     mutating func putBack(_ entry: Entry) { entries.insert(entry, at: 0) }

@@ -9,6 +9,7 @@ struct SandboxTraces {
     private let uids: Range<UInt32>
     /// The launcher's directory in each hierarchy; it keeps them open.
     private let homes: [String]
+    private let block: UInt32
 
     /// Sandboxes that a service of this fixture keeps ahead of requests.
     static let mostWaiting = 8
@@ -26,6 +27,7 @@ struct SandboxTraces {
         guard let number = homes.first?.split(separator: "-").last, let block = UInt32(number) else {
             throw FixtureError.text("the launcher has no cgroups open: \(targets)")
         }
+        self.block = block
         let first = SandboxIdentities.base + block * SandboxIdentities.blockSize
         uids = first..<first + SandboxIdentities.blockSize
         guard try await eventually({ try isIdle() }) else {
@@ -67,9 +69,12 @@ struct SandboxTraces {
             .split(separator: "\t")
     }
 
-    /// Groups of single sandboxes, in all hierarchies.
+    /// Groups of single sandboxes, in all hierarchies; or their containers.
     func groups() throws -> [String] {
-        try homes.flatMap { home in
+        if Backend.current == .docker {
+            return try DockerEngine.containers(labelled: "io.sandboxd.owner=block-\(block)")
+        }
+        return try homes.flatMap { home in
             let directory = try Directory(home)
             return try directory.entries().filter { directory.has("\($0)/cgroup.procs") }.map { "\(home)/\($0)" }
         }

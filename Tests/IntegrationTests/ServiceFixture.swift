@@ -19,7 +19,8 @@ final class ServiceFixture: Sendable {
             close(null)
         }
         daemon = try StartedProgram(
-            [BuiltProducts.path("sandboxd"), "--socket", path, "--log-level", "info"] + options,
+            [BuiltProducts.path("sandboxd"), "--socket", path, "--log-level", "info"] + options
+                + Self.backendOptions(in: directory),
             descriptors: [null, log, log])
         for _ in 0..<1000 {
             if let descriptor = Self.connect(path) {
@@ -29,6 +30,16 @@ final class ServiceFixture: Sendable {
             usleep(10_000)
         }
         throw FixtureError.text("sandboxd does not answer: \((try? directory.read("log")) ?? "")")
+    }
+
+    /// For tests in containers `default` is one, and what tests build on it.
+    static func backendOptions(in directory: TemporaryDirectory) throws -> [String] {
+        guard Backend.current == .docker else { return [] }
+        try directory.write("default.yaml", try Backend.containerPolicy())
+        // What it adds to `default` cannot be kept in an image.
+        try directory.write("python-only.yaml", "version: 1\nextends: python\n")
+        let files = ["default", "python-only"].flatMap { ["--policy-file", "\(directory.path)/\($0).yaml"] }
+        return files + ["--docker-socket", DockerEngine.socket]
     }
 
     deinit {

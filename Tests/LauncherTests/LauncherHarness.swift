@@ -27,7 +27,9 @@ final class LauncherHarness {
         reader: [String] = [], program: String? = nil, engine: String? = nil
     ) throws -> LauncherHarness {
         let harness = try LauncherHarness(prefix: prefix)
-        if let engine { try harness.send(.engine(socket: engine)) }
+        if let engine = engine ?? (Backend.current == .docker ? DockerEngine.socket : nil) {
+            try harness.send(.engine(socket: engine))
+        }
         if audit {
             try harness.send(.audit)
             guard case .auditing = try harness.next() else { throw HarnessError.unexpected("audit refused") }
@@ -271,8 +273,10 @@ extension LaunchLimits {
 
 extension CompiledPolicy {
     static func testing(name: String = "testing") -> CompiledPolicy {
-        CompiledPolicy(
-            name: name, readPaths: ["/usr", "/etc/alternatives", "/etc/ssl"], tmpBytes: 16 << 20, shmBytes: 4 << 20,
-            workspaceMode: .write, workspaceRoots: ["/"], executeWritten: true, loopback: false, maximum: .testing)
+        let isContainer = Backend.current == .docker
+        return CompiledPolicy(
+            name: name, readPaths: isContainer ? [] : ["/usr", "/etc/alternatives", "/etc/ssl"], tmpBytes: 16 << 20,
+            shmBytes: 4 << 20, workspaceMode: .write, workspaceRoots: ["/"], executeWritten: true, loopback: false,
+            maximum: .testing, container: isContainer ? ContainerPlan(image: DockerEngine.debian) : nil)
     }
 }
