@@ -40,7 +40,7 @@ public struct Frame: Sendable, Equatable {
     public var encoded: [UInt8] {
         var bytes = [UInt8]()
         bytes.reserveCapacity(Self.headerBytes + payload.count)
-        Self.appendHeader(kind, payloadBytes: payload.count, to: &bytes)
+        Self.withHeader(kind, payloadBytes: payload.count) { bytes.append(contentsOf: $0) }
         bytes.append(contentsOf: payload)
         return bytes
     }
@@ -68,9 +68,10 @@ public struct Frame: Sendable, Equatable {
     /// The amount in a credit frame.
     public var creditBytes: UInt32? { payload.count == 8 ? payload.bigEndianWord(at: 4) : nil }
 
-    static func appendHeader(_ kind: Kind, payloadBytes: Int, to bytes: inout [UInt8]) {
-        bytes.appendBigEndian(UInt32(payloadBytes))
-        bytes.append(kind.rawValue)
+    /// The bytes in front of a payload, for as long as the call.
+    static func withHeader(_ kind: Kind, payloadBytes: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
+        let header = (UInt32(payloadBytes).bigEndian, kind.rawValue)
+        withUnsafeBytes(of: header) { body(UnsafeRawBufferPointer(rebasing: $0[..<headerBytes])) }
     }
 }
 

@@ -11,7 +11,10 @@ struct JSONLine: ~Copyable {
     /// There was a number that JSON has no word for.
     private(set) var isWrong = false
 
-    init() { memory = .allocate(capacity: 2048) }
+    /// A run's whole answer fits. Of more than a kilobyte the allocator keeps nothing at hand.
+    private static let usualBytes = 1008
+
+    init() { memory = .allocate(capacity: Self.usualBytes) }
 
     deinit { memory.deallocate() }
 
@@ -92,8 +95,14 @@ struct JSONLine: ~Copyable {
         appendReserved(bytes)
     }
 
+    /// Leaves room for what is not known yet, `replace`.
+    mutating func appendZeros(_ count: Int) {
+        reserve(count)
+        for _ in 0..<count { appendReserved(0) }
+    }
+
     /// Writes over what is there.
-    mutating func replace(at offset: Int, with bytes: [UInt8]) {
+    mutating func replace(at offset: Int, with bytes: UnsafeRawBufferPointer) {
         precondition(offset >= 0 && bytes.count <= count - offset, "what is replaced is there")
         for (index, byte) in bytes.enumerated() { memory[offset + index] = byte }
     }

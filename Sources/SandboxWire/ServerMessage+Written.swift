@@ -66,7 +66,7 @@ package struct ControlFrames: ~Copyable {
 
     private mutating func appendFrame(_ message: ServerMessage) throws(WireError) {
         let start = line.count
-        append([UInt8](repeating: 0, count: Frame.headerBytes))
+        line.appendZeros(Frame.headerBytes)
         if !message.write(to: &line) {
             do throws(WireError) {
                 append(try ControlCoding.json(message))
@@ -75,9 +75,9 @@ package struct ControlFrames: ~Copyable {
                 throw error
             }
         }
-        var header: [UInt8] = []
-        Frame.appendHeader(.control, payloadBytes: line.count - start - Frame.headerBytes, to: &header)
-        line.replace(at: start, with: header)
+        Frame.withHeader(.control, payloadBytes: line.count - start - Frame.headerBytes) {
+            line.replace(at: start, with: $0)
+        }
     }
 
     private mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBufferPointer { line.append($0) } }
