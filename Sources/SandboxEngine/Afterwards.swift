@@ -22,6 +22,8 @@ package final class Afterwards {
     func doAll() {
         let work = work
         self.work = []
+        // The next run adds as much, and is not to wait until there is room for it.
+        self.work.reserveCapacity(work.count)
         for body in work { body() }
     }
 }
