@@ -9,6 +9,7 @@ import SeccompFilter
 let controlDescriptor: Int32 = 3
 
 func launch() throws(LaunchFailure) -> Never {
+    Heap.mergeAtOnce()
     let host = try Host.prepare(control: controlDescriptor, isService: isService)
     var waiting = pollfd(fd: controlDescriptor, events: Int16(POLLIN), revents: 0)
     // While sandboxd reads its policies: the tables and pages that the first filter needs.

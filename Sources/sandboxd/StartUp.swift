@@ -36,6 +36,7 @@ struct StartUp {
     }
 
     private func serve() throws -> Int32 {
+        Heap.mergeAtOnce()
         guard let level = Logger.Level(rawValue: options.logLevel) else {
             throw StartUpError(.usage, "no log level '\(options.logLevel)'")
         }
