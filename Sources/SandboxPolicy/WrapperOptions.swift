@@ -43,7 +43,7 @@ struct WrapperOptions: Sendable {
     let takesAssignments: Bool
     /// Whether `--` ends the options. Where the program knows no `--` it is an operand, or an error.
     let endsWithDashes: Bool
-    private let short: [Character: Option]
+    private let short: [UInt8: Option]
     private let long: [(name: String, option: Option)]
 
     /// - Parameters:
@@ -59,47 +59,51 @@ struct WrapperOptions: Sendable {
         self.takesNumbers = takesNumbers
         self.takesAssignments = takesAssignments
         self.endsWithDashes = endsWithDashes
-        permutes = !short.hasPrefix("+")
-        self.short = Self.letters(short)
-        self.long = long.split(whereSeparator: \.isWhitespace).map { Self.name($0) }
+        permutes = short.utf8.first != UInt8(ascii: "+")
+        // By bytes: the first request waits for all the tables, and by characters that were five milliseconds.
+        self.short = Self.letters(short.utf8)
+        self.long = long.utf8.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.map { Self.name($0) }
     }
 
     /// None at all, not even `--`.
     static let none = WrapperOptions(endsWithDashes: false)
 
-    private static func letters(_ text: String) -> [Character: Option] {
-        var options: [Character: Option] = [:]
-        var rest = text.drop { $0 == "+" }
+    private static func letters(_ text: String.UTF8View) -> [UInt8: Option] {
+        var options: [UInt8: Option] = [:]
+        var rest = text.drop { $0 == UInt8(ascii: "+") }
+        func skip(_ mark: UInt8) -> Bool {
+            guard rest.first == mark else { return false }
+            rest.removeFirst()
+            return true
+        }
         while let letter = rest.popFirst() {
             var argument = Argument.none
-            if rest.hasPrefix("::") {
-                argument = .optional
-                rest = rest.dropFirst(2)
-            } else if rest.hasPrefix(":") {
-                argument = .required(1)
-                rest = rest.dropFirst()
-            } else if rest.hasPrefix("?") {
+            if skip(UInt8(ascii: ":")) {
+                argument = skip(UInt8(ascii: ":")) ? .optional : .required(1)
+            } else if skip(UInt8(ascii: "?")) {
                 argument = .loose
-                rest = rest.dropFirst()
             }
-            options[letter] = Option(key: String(letter), argument: argument)
+            options[letter] = Option(key: String(UnicodeScalar(letter)), argument: argument)
         }
         return options
     }
 
-    private static func name(_ text: Substring) -> (name: String, option: Option) {
-        let parts = text.split(separator: "=", maxSplits: 1)
-        let name = parts[0].prefix { $0 != ":" }
+    private static func name(_ text: Substring.UTF8View) -> (name: String, option: Option) {
+        let parts = text.split(separator: UInt8(ascii: "="), maxSplits: 1)
+        let name = parts[0].prefix { $0 != UInt8(ascii: ":") }
         let argument: Argument
-        switch parts[0].dropFirst(name.count) {
+        switch Substring(parts[0].dropFirst(name.count)) {
         case "": argument = .none
         case "::": argument = .optional
         case let mark: argument = .required(mark.dropFirst().wholeNumberValue ?? 1)
         }
-        return (String(name), Option(key: String(parts.count > 1 ? parts[1] : name), argument: argument))
+        return (
+            String(Substring(name)),
+            Option(key: String(Substring(parts.count > 1 ? parts[1] : name)), argument: argument)
+        )
     }
 
-    func letter(_ letter: Character) -> Option? { short[letter] }
+    func letter(_ letter: Character) -> Option? { letter.asciiValue.flatMap { short[$0] } }
 
     /// A name without its dashes and without its value. Shortened it must mean one thing, whichever option it stands for.
     func name(_ given: String) -> Lookup {
