@@ -108,7 +108,7 @@ long init_block_signals(int block) {
     return call(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&set, 0, sizeof set, 0);
 }
 
-long init_reap(int *status) { return call(__NR_wait4, -1, (long)status, 1 /* WNOHANG */, 0, 0); }
+long init_reap(int *status, int wait) { return call(__NR_wait4, -1, (long)status, wait ? 0 : 1 /* WNOHANG */, 0, 0); }
 
 long init_drop_bounding_set(void) {
     for (long capability = 0; capability < 64; capability++) {

@@ -84,7 +84,7 @@ struct Supervisor {
             if ready & (0b1000 | 0b1000 << 8) != 0 { hearOfWorkspace() }
             if ready & 0b010 != 0 { answerCall() }
             // Nobody is left who could make a call that is refused.
-            if ready & 0b010 == 0 && ready & (0b010 << 8) != 0 { watch.listener = -1 }
+            if ready & 0b010 == 0 && ready & (0b010 << 8) != 0 { awaitEnd() }
             if ready & 0b001 != 0 { takeSignals() }
             if isStartAwaited { tellStart() }
         }
@@ -107,7 +107,7 @@ struct Supervisor {
                 Self.fail(message.stage, message.value)
             case MemoryLayout<CommandMessage>.size: executesAt = message.at
             case 0:
-                System.close(failures)
+                // Not closed: to take a pipe apart is for this process's end, and not for an answer on its way.
                 failures = -1
                 startedAt = executesAt
             default: return
@@ -147,17 +147,24 @@ struct Supervisor {
     /// SIGKILL makes no child: when this returns, no instruction of the sandbox's programs is executed any more.
     private static func killEverybody() { _ = System.call(__NR_kill, -1, Signal.kill) }
 
-    private mutating func reap() {
+    /// All processes with the filter, which are all but this one, are in the middle of their exit(2): there is nobody left for whom
+    /// anything could be done before, and their end needs no signal to be heard of.
+    private mutating func awaitEnd() {
+        watch.listener = -1
+        reap(wait: true)
+    }
+
+    private mutating func reap(wait: Bool = false) {
         while true {
             var status: Int32 = 0
-            let pid = init_reap(&status)
+            let pid = init_reap(&status, wait ? 1 : 0)
             guard pid > 0 else { return }
             guard pid == command.pid else { continue }
             // The command has ended; what it left behind ends with it. Wait for nobody.
             hearOfCommand()
             // Its own children have become this process's by now.
             var other: Int32 = 0
-            let left = init_reap(&other) >= 0 ? UInt32(INIT_LEFT_PROCESSES) : 0
+            let left = init_reap(&other, 0) >= 0 ? UInt32(INIT_LEFT_PROCESSES) : 0
             if left != 0 { Self.killEverybody() }
             watch.reportCounts()
             Report.send(

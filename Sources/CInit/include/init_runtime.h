@@ -31,8 +31,8 @@ uint64_t init_monotonic(void);
 unsigned int init_is_full(const char *_Nonnull path);
 // Blocks all signals, or none.
 long init_block_signals(int block);
-// wait4(2), without waiting. The pid, 0 when nobody has ended.
-long init_reap(int *_Nonnull status);
+// wait4(2); `wait` 0: without waiting. The pid, 0 when nobody has ended.
+long init_reap(int *_Nonnull status, int wait);
 // The bounding and ambient sets; while pid 1's capabilities are still held.
 long init_drop_bounding_set(void);
 // capset(2): effective, permitted and inheritable sets empty.
