@@ -38,9 +38,12 @@ final class Socket: Sendable {
     }
 
     /// Receives into a buffer, blocking: for the reader thread. Zero is end of file.
+    ///
+    /// It waits in poll(2): who waits in recv(2) is also woken up when the daemon reads a request, since there is room to send
+    /// again, on the very core on which that is looked at.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Result<Int, ErrorNumber> {
         while true {
-            let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+            let count = recv(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT))
             if count >= 0 { return .success(count) }
             switch errno {
             case EINTR: continue
@@ -60,7 +63,7 @@ final class Socket: Sendable {
         }
     }
 
-    /// For a descriptor that somebody made non-blocking.
+    /// For writing: a descriptor that somebody made non-blocking.
     private func waitUntilReady(_ events: CInt) {
         var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         poll(&entry, 1, -1)
