@@ -6,68 +6,82 @@ package import SandboxModel
 extension ServiceError {
     /// What a failed launch means to the caller: one of the errors that it can act on, or `launchFailed` with the stage.
     package init(_ failure: LaunchFailure, request: LaunchRequest) {
+        self =
+            Self.ofProgram(failure, request) ?? Self.ofWorkspace(failure, request) ?? Self.ofService(failure, request)
+            ?? ServiceError(
+                failure, .launchFailed, "failed to \(failure.stage.words)\(failure.detail)\(failure.reason)")
+    }
+
+    private init(_ failure: LaunchFailure, _ code: Code, _ message: String) {
+        self.init(code, message, stage: failure.stage.name)
+    }
+
+    private static func ofProgram(_ failure: LaunchFailure, _ request: LaunchRequest) -> ServiceError? {
         let program = (request.argv.first ?? "").shown
-        let workspace = (request.workspace ?? failure.subject).shown
-        let name = errnoName(failure.errno)
-        func error(_ code: Code, _ message: String) -> ServiceError {
-            ServiceError(code, message, stage: failure.stage.name)
-        }
         switch (failure.stage, failure.errno) {
         case (.commandExecute, ENOENT):
-            self =
+            let place =
                 program.contains("/")
-                ? error(
-                    .programNotFound, "no program '\(program)' in the sandbox, or not the interpreter that it names")
-                : error(.programNotFound, "no program '\(program)' in the sandbox's \(request.searchPath)")
+                ? "in the sandbox, or not the interpreter that it names" : "in the sandbox's \(request.searchPath)"
+            return ServiceError(failure, .programNotFound, "no program '\(program)' \(place)")
         case (.commandExecute, E2BIG):
-            self = error(.argumentsTooLong, "failed to execute '\(program)': E2BIG")
+            return ServiceError(failure, .argumentsTooLong, "failed to execute '\(program)': E2BIG")
         case (.commandExecute, EACCES), (.commandExecute, ENOEXEC), (.commandExecute, EPERM),
             (.commandExecute, ENOTDIR), (.commandExecute, EISDIR), (.commandExecute, ELOOP),
             (.commandExecute, EINVAL), (.commandExecute, ELIBBAD), (.commandExecute, ETXTBSY):
-            self = error(.programNotExecutable, "program '\(program)' is not executable in the sandbox: \(name)")
+            return ServiceError(
+                failure, .programNotExecutable,
+                "program '\(program)' is not executable in the sandbox\(failure.reason)")
+        case (.commandDirectory, _):
+            return ServiceError(
+                failure, .cwdNotFound, "failed to enter \(request.cwd.shown) in the sandbox\(failure.reason)")
+        default: return nil
+        }
+    }
+
+    private static func ofWorkspace(_ failure: LaunchFailure, _ request: LaunchRequest) -> ServiceError? {
+        let workspace = (request.workspace ?? failure.subject).shown
+        func denied(_ message: String) -> ServiceError { ServiceError(failure, .workspaceDenied, message) }
+        switch (failure.stage, failure.errno) {
         case (.workspaceOpen, ENOENT):
-            self = error(.workspaceNotFound, "failed to open workspace \(workspace): ENOENT")
+            return ServiceError(failure, .workspaceNotFound, "failed to open workspace \(workspace): ENOENT")
         case (.workspaceOpen, ENOTDIR), (.workspaceType, _):
-            self = error(.workspaceNotDirectory, "workspace \(workspace) is not a directory")
+            return ServiceError(failure, .workspaceNotDirectory, "workspace \(workspace) is not a directory")
         case (.workspaceOpen, EACCES), (.workspaceOpen, ELOOP), (.workspaceOpen, EXDEV), (.workspaceOpen, EPERM):
-            self = error(.workspaceDenied, "failed to open workspace \(workspace): \(name)")
+            return denied("failed to open workspace \(workspace)\(failure.reason)")
         case (.workspaceAccess, _):
-            self = error(
-                .workspaceDenied,
+            return denied(
                 "the caller may not use workspace \(workspace)\(failure.reason): who asks must be able to read it, and to write it where workspace.mode is write"
             )
         case (.workspaceRoots, ENOENT):
-            self = error(
-                .workspaceDenied,
+            return denied(
                 "workspace \(workspace) is outside the roots of policy '\(request.policy)' that were there when sandboxd started; not there: \(failure.subject.shown)"
             )
         case (.workspaceRoots, _):
-            self = error(
-                .workspaceDenied,
+            return denied(
                 "workspace \(workspace) is a system directory or outside the roots of policy '\(request.policy)'\(failure.reason)"
             )
         case (.workspaceQuota, _):
-            self = error(
-                .workspaceDenied,
+            return denied(
                 "workspace \(workspace) cannot have the size that is promised: it is \(failure.subject.shown)\(failure.reason). Give the directory a project (chattr +P -p NUMBER) with hard limits (setquota -P) on a file system mounted with prjquota, or ask for no workspace directory: one in memory has the size"
             )
+        default: return nil
+        }
+    }
+
+    private static func ofService(_ failure: LaunchFailure, _ request: LaunchRequest) -> ServiceError? {
+        switch (failure.stage, failure.errno) {
         case (.slots, 0):
-            self = ServiceError(
-                .overloaded, failure.subject.shown, category: .temporary, retryAfterMilliseconds: 100)
+            ServiceError(.overloaded, failure.subject.shown, category: .temporary, retryAfterMilliseconds: 100)
         case (.refused, ESTALE):
-            self = ServiceError(
+            ServiceError(
                 .policyReplaced, "policy '\(request.policy)' was replaced while the run was about to start",
                 category: .temporary, retryAfterMilliseconds: 0)
-        case (.cgroup, 0):
-            // The launcher's own words: a rate that this host cannot enforce.
-            self = error(.hostUnsupported, failure.subject.shown)
-        case (.commandDirectory, _):
-            self = error(.cwdNotFound, "failed to enter \(request.cwd.shown) in the sandbox\(failure.reason)")
-        case (.containerEngine, 0): self = error(.hostUnsupported, failure.subject.shown)
+        // The launcher's own words: a rate that this host cannot enforce, an engine that is too old.
+        case (.cgroup, 0), (.containerEngine, 0): ServiceError(failure, .hostUnsupported, failure.subject.shown)
         case (.containerEngine, _), (.containerImage, _), (.containerCreate, _), (.containerStart, _):
-            self = ServiceError(container: failure, policy: request.policy)
-        default:
-            self = error(.launchFailed, "failed to \(failure.stage.words)\(failure.detail)\(failure.reason)")
+            ServiceError(container: failure, policy: request.policy)
+        default: nil
         }
     }
 }

@@ -13,9 +13,8 @@ struct LayoutTests {
     private static let linux: Set = ["LinuxSystem", "SeccompFilter"]
     private static let daemon: Set = ["ShellSyntax", "SandboxPolicy", "SandboxEngine", "SandboxServer"]
     private static let products: Set = [
-        "sandboxd", "sandbox-launcher", "sandbox-init", "sandboxctl", "sandboxctl-verbs", "SandboxExec",
-        "SandboxClient",
-        "example-agent", "sandbox-probe", "sandbox-bench",
+        "sandboxd", "sandbox-launcher", "sandbox-docker", "sandbox-init", "sandboxctl", "sandboxctl-verbs",
+        "SandboxExec", "SandboxClient", "example-agent", "sandbox-probe", "sandbox-bench",
     ]
 
     /// What tests consist of beside test targets.
@@ -80,6 +79,21 @@ struct LayoutTests {
         #expect(needed.contains("libc.so"))
         for library in ["Foundation", "dispatch", "Concurrency", "StringProcessing", "NIO"] {
             #expect(!needed.contains(library), "\(library)")
+        }
+    }
+
+    /// It parses what an engine says: nothing that holds policies or requests parses that, and nothing of theirs is in it.
+    @Test func `what speaks with an engine knows LaunchPlan, LinuxSystem and an HTTP client alone`() throws {
+        let closure = manifest.closure(of: "sandbox-docker")
+        #expect(closure == ["sandbox-docker", "LaunchPlan", "LinuxSystem", "CSandbox"])
+        #expect(manifest.products(ofClosure: "sandbox-docker") == ["NIOCore", "NIOPosix", "NIOHTTP1"])
+        let allowed: Set = [
+            "Glibc", "Dispatch", "FoundationEssentials", "LaunchPlan", "LinuxSystem", "NIOCore", "NIOPosix", "NIOHTTP1",
+        ]
+        for file in try SourceFile.all([".swift"]) {
+            if file.target == "sandbox-docker" { #expect(file.imports.isSubset(of: allowed), "\(file.path)") }
+            guard !file.target.hasSuffix("Tests") else { continue }
+            #expect(!file.imports.contains("NIOHTTP1") || file.target == "sandbox-docker", "\(file.path)")
         }
     }
 
