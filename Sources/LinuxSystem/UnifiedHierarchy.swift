@@ -105,8 +105,9 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
             throw SystemError("find the group of", "\(pid)", errno: ENOENT)
         }
         let place = try ForeignGroup(path, below: mount, named: name)
-        // Its peaks have seen what the engine did in it.
-        let features = resources.features.subtracting([.memoryPeak, .processesPeak])
+        // Its peaks have seen the engine's own start in it. Of memory that is a few MiB, and without the kernel's word nothing would be
+        // known of a run that ends before it was looked at.
+        let features = resources.features.subtracting(.processesPeak)
         let group = UnifiedGroup(
             name: place.name, home: place.parent, directory: try place.parent.subdirectory(place.name),
             features: features, isForeign: true)
