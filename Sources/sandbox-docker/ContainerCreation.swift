@@ -133,7 +133,7 @@ extension ContainerCreation {
                 pidsLimit: Int64(limits.processes) + 1,
                 oomScoreAdj: 500,
                 ulimits: Self.ulimits(limits),
-                tmpfs: try Self.temporary(policy, image),
+                tmpfs: try Self.temporary(policy, image, for: order.user),
                 mounts: [
                     Mount(source: initPath, target: "/.sandbox/init"),
                     Mount(source: order.socket, target: "/.sandbox/socket"),
@@ -154,12 +154,14 @@ extension ContainerCreation {
     /// What can be written, all of it in the run's own memory. Where the image has a volume the engine would make a directory of the
     /// host's, without a limit: there is an empty one, which nobody can write to.
     private static func temporary(
-        _ policy: CompiledPolicy, _ image: EngineAPI.Image
+        _ policy: CompiledPolicy, _ image: EngineAPI.Image, for user: ContainerPlan.User
     ) throws(EngineFailure) -> [String: String] {
         let execute = policy.executesWritten ? "exec" : "noexec"
         func options(_ bytes: UInt64, _ inodes: UInt64?) -> String {
             let inodes = inodes ?? MemoryFiles.inodes(ofBytes: bytes)
-            return "rw,nosuid,nodev,\(execute),mode=1777,size=\(bytes),nr_inodes=\(inodes)"
+            // The command's own: where the image has a directory, runc gives its mode to what is mounted on it, whatever is said here.
+            return
+                "rw,nosuid,nodev,\(execute),mode=1777,uid=\(user.uid),gid=\(user.gid),size=\(bytes),nr_inodes=\(inodes)"
         }
         var mounts: [String: String] = [:]
         for path in image.Config?.Volumes?.keys.sorted() ?? [] {
