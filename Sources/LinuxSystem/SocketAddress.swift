@@ -1,9 +1,9 @@
-import Glibc
+package import Glibc
 
 /// `sockaddr_un`, `unix(7)`.
-enum SocketAddress {
+package enum SocketAddress {
     /// Runs `body` with the address of a name in the file system.
-    static func with(
+    package static func with(
         _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
     ) throws(SystemError) {
         var address = sockaddr_un()

@@ -7,7 +7,7 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Say what this host has for sandboxes, what it lacks, and what to do.",
         discussion: """
-            Looks at kernel, security modules, control groups, limits, file systems, programs, service, accounts, and at what an \
+            Looks at kernel, security modules, control groups, limits, file systems, programs, service, accounts, at the container engine of policies that name one, and at what an \
             ordinary user's 'exec --standalone' takes. It changes nothing, needs no rights, and waits seconds at most for whoever \
             does not answer. A service that waits for its first client is not started by it. FOUND is NO where something is needed, no \
             where something can be done about it, and less where sandboxes do without.
@@ -106,6 +106,7 @@ struct DoctorReport: Encodable {
         case .files: "file systems and devices"
         case .programs: "programs"
         case .service: "service"
+        case .engine: "container engine"
         case .accounts: "accounts"
         case .standalone: "exec --standalone of an ordinary user"
         }

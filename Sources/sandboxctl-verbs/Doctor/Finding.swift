@@ -4,7 +4,7 @@ import SandboxModel
 struct Finding: Encodable, Sendable, Equatable {
     /// What it belongs to, in the order in which it is told.
     enum Section: String, Encodable, Sendable, CaseIterable {
-        case kernel, restrictions, groups, limits, files, programs, service, accounts, standalone
+        case kernel, restrictions, groups, limits, files, programs, service, engine, accounts, standalone
     }
 
     enum Need: String, Encodable, Sendable {

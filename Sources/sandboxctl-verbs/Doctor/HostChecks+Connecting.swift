@@ -101,7 +101,7 @@ extension HostChecks {
     }
 
     /// A name that can stand in a command line.
-    private static func plainName(_ name: String) -> String? {
+    static func plainName(_ name: String) -> String? {
         plainPath("/" + name).map { String($0.dropFirst()) }
     }
 }

@@ -1,3 +1,4 @@
+import LaunchPlan
 import LinuxSystem
 import SandboxPolicy
 
@@ -9,18 +10,20 @@ extension HostChecks {
         /// It was said, and must be there.
         var isNamed = false
         var files: [String] = []
+        /// Of the engine.
+        var socket: String?
 
         /// - Parameter arguments: sandboxd's.
         init(_ arguments: [String]) {
             var rest = arguments[...]
             while let argument = rest.popFirst() {
-                for name in ["--policy-directory", "--policy-file"] {
+                for name in ["--policy-directory", "--policy-file", "--docker-socket"] {
                     let value = argument == name ? rest.popFirst() : argument.dropping(name + "=")
                     guard let value else { continue }
-                    if name == "--policy-file" {
-                        files.append(value)
-                    } else {
-                        (directory, isNamed) = (value, true)
+                    switch name {
+                    case "--policy-file": files.append(value)
+                    case "--docker-socket": socket = value
+                    default: (directory, isNamed) = (value, true)
                     }
                     break
                 }
@@ -32,9 +35,29 @@ extension HostChecks {
 
     /// `SANDBOXD_OPTIONS` of the file that the unit reads, `systemd.exec(5)`; those of the unit alone are the package's.
     private static func unitOptions(_ host: HostFacts) -> [String] {
+        words(ofUnit: "SANDBOXD_OPTIONS", host)
+    }
+
+    private static func words(ofUnit variable: String, _ host: HostFacts) -> [String] {
         guard Units(host.units).isServiceInstalled, let text = host.read("/etc/default/sandboxd") else { return [] }
-        let lines = text.split(separator: "\n").compactMap { String($0).dropping("SANDBOXD_OPTIONS=") }
+        let lines = text.split(separator: "\n").compactMap { String($0).dropping(variable + "=") }
         return (lines.last ?? "").split { $0 == " " || $0 == "\t" || $0 == "\"" || $0 == "'" }.map(String.init)
+    }
+
+    /// What the service's policies want of an engine, as far as whoever asks can read them; `nil` where none wants anything.
+    static func engineNeed(_ host: HostFacts) -> EngineNeed? {
+        let place = place(host)
+        guard let inputs = try? inputs(of: place, host), let builtIn = try? PolicySet.builtIn(),
+            let policies = try? PolicySet.check(inputs, over: builtIn).get()
+        else { return nil }
+        let images = policies.names.compactMap { name in
+            policies[name]?.compiled().container.map {
+                EngineNeed.Image(policy: name, name: $0.image, isFetched: $0.pull == .missing)
+            }
+        }
+        guard !images.isEmpty else { return nil }
+        let named = words(ofUnit: "DOCKER_HOST", host).first?.dropping("unix://")
+        return EngineNeed(socket: place.socket ?? named ?? EngineNeed.standardSocket, images: images)
     }
 
     static func policies(_ host: HostFacts) -> Finding {
@@ -54,42 +77,67 @@ extension HostChecks {
     }
 
     private static func judge(_ place: Place, _ host: HostFacts) -> (isValid: Bool, detail: String) {
+        do throws(Verdict) {
+            return judge(try inputs(of: place, host), of: place, host)
+        } catch {
+            return (error.isValid, error.detail)
+        }
+    }
+
+    /// Why there are no files to judge: something is wrong with them, or this user cannot tell.
+    private struct Verdict: Error {
+        var isValid: Bool
+        var detail: String
+
+        init(_ isValid: Bool, _ detail: String) { (self.isValid, self.detail) = (isValid, detail) }
+    }
+
+    private static func inputs(of place: Place, _ host: HostFacts) throws(Verdict) -> [PolicyInput] {
         guard ([place.directory] + place.files).allSatisfy({ $0.hasPrefix("/") }) else {
-            return (true, "not looked at: the service is started with a path that is relative to where that was")
+            throw Verdict(true, "not looked at: the service is started with a path that is relative to where that was")
         }
-        var paths: [String] = []
-        if let directory = host.file(place.directory) {
-            guard !directory.isLink else {
-                return (false, "\(place.directory) is a link, which sandboxd does not follow")
-            }
-            guard directory.kind == .directory, directory.uid == 0, !directory.isWritableByOthers else {
-                return (false, "\(place.directory) is not a directory that root alone can write")
-            }
-            guard let names = host.list(place.directory) else {
-                return (true, "\(place.directory) cannot be looked into by this user")
-            }
-            paths = names.filter(PolicyInput.isPolicyFile).map { "\(place.directory)/\($0)" }
-        } else if place.isNamed {
-            return host.caller.uid == 0
-                ? (false, "there is no \(place.directory), with which the service is started")
-                : (true, "\(place.directory) cannot be looked at by this user")
-        } else if place.files.isEmpty {
-            return (true, "there is no \(place.directory): the built-in ones are served")
-        }
+        let listed = try paths(of: place, host)
         var inputs: [PolicyInput] = []
-        for path in paths + place.files {
-            let isListed = inputs.count < paths.count
-            if host.file(path)?.isLink == true { return (false, "\(path) is a link, which sandboxd does not follow") }
+        for path in listed + place.files {
+            let isListed = inputs.count < listed.count
+            if host.file(path)?.isLink == true {
+                throw Verdict(false, "\(path) is a link, which sandboxd does not follow")
+            }
             guard let file = host.file(path), file.kind == .regular,
                 !isListed || file.uid == 0 && !file.isWritableByOthers
-            else { return (false, "\(path) is not a file\(isListed ? " that root alone can write" : "")") }
+            else { throw Verdict(false, "\(path) is not a file\(isListed ? " that root alone can write" : "")") }
             guard let text = host.read(path) else {
-                return host.caller.uid == 0
-                    ? (false, "\(path) cannot be read") : (true, "\(path) cannot be read by this user")
+                throw host.caller.uid == 0
+                    ? Verdict(false, "\(path) cannot be read") : Verdict(true, "\(path) cannot be read by this user")
             }
             inputs.append(PolicyInput(name: PolicyInput.name(ofFile: path), path: path, contents: Array(text.utf8)))
         }
-        return judge(inputs, of: place, host)
+        return inputs
+    }
+
+    /// Of the files in the directory.
+    private static func paths(of place: Place, _ host: HostFacts) throws(Verdict) -> [String] {
+        if let directory = host.file(place.directory) {
+            guard !directory.isLink else {
+                throw Verdict(false, "\(place.directory) is a link, which sandboxd does not follow")
+            }
+            guard directory.kind == .directory, directory.uid == 0, !directory.isWritableByOthers else {
+                throw Verdict(false, "\(place.directory) is not a directory that root alone can write")
+            }
+            guard let names = host.list(place.directory) else {
+                throw Verdict(true, "\(place.directory) cannot be looked into by this user")
+            }
+            return names.filter(PolicyInput.isPolicyFile).map { "\(place.directory)/\($0)" }
+        }
+        if place.isNamed {
+            throw host.caller.uid == 0
+                ? Verdict(false, "there is no \(place.directory), with which the service is started")
+                : Verdict(true, "\(place.directory) cannot be looked at by this user")
+        }
+        guard !place.files.isEmpty else {
+            throw Verdict(true, "there is no \(place.directory): the built-in ones are served")
+        }
+        return []
     }
 
     private static func judge(

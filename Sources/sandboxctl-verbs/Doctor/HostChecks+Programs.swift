@@ -11,6 +11,7 @@ extension HostChecks {
         "sandbox-launcher": "the root helper that builds sandboxes",
         "sandbox-init": "pid 1 of every sandbox",
         "sandbox-probe": "what proves a policy's confinement before it is served",
+        "sandbox-docker": "what asks the engine for containers, for policies with 'backend: docker'",
     ]
 
     private static func program(_ host: HostFacts, _ program: HostFacts.Program) -> Finding {
@@ -25,7 +26,8 @@ extension HostChecks {
         }
         let detail = [program.path, problem].compactMap { $0 }.joined(separator: ": ")
         return Finding(
-            .programs, program.name, found: problem == nil, .needed, detail, means: meanings[program.name] ?? "",
+            .programs, program.name, found: problem == nil, program.name == "sandbox-docker" ? .useful : .needed,
+            detail, means: meanings[program.name] ?? "",
             remedy: "install all programs again, from one package or by one 'make install'; they belong together")
     }
 

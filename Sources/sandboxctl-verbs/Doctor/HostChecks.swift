@@ -8,7 +8,7 @@ enum HostChecks {
     static func findings(of host: HostFacts) -> [Finding] {
         let own =
             kernel(host) + restrictions(host) + groups(host) + limits(host) + files(host) + programs(host)
-            + service(host)
+            + service(host) + engine(host)
             + accounts(host) + standalone(host)
         guard case .answers(_, _, let told?, _, _) = host.service else { return own }
         return merge(own, told: told.map(Finding.init(told:)))

@@ -38,6 +38,7 @@ extension HostFacts {
             socket == nil && Units(facts.units).waitsForClient
             ? .waiting : await ServiceQuestion.ask(facts.socket, milliseconds: Int(patience))
         facts.serviceArguments = serviceArguments(facts)
+        facts.engine = HostChecks.engineNeed(facts).map { EngineQuestion.ask($0, milliseconds: patience) }
         return facts
     }
 
@@ -125,9 +126,9 @@ extension HostFacts {
     // MARK: - Programs and service managers
 
     private static func programs() -> [Program] {
-        ["sandboxd", "sandbox-launcher", "sandbox-init", "sandbox-probe"].map { name in
+        ["sandboxd", "sandbox-launcher", "sandbox-init", "sandbox-probe", "sandbox-docker"].map { name in
             // Those that run inside have no arguments.
-            let tells = ["sandboxd", "sandbox-launcher"].contains(name)
+            let tells = ["sandboxd", "sandbox-launcher", "sandbox-docker"].contains(name)
             do throws(CompanionProgram.Absence) {
                 let path = try CompanionProgram.path(name)
                 return Program(name: name, path: path, file: status(path), version: tells ? version(of: name) : nil)

@@ -98,6 +98,8 @@ struct HostFacts: Sendable {
     var service = ServiceAnswer.absent
     /// What the service that runs was started with; `nil` where that is not known.
     var serviceArguments: [String]?
+    /// The engine of policies with `backend: docker`; `nil` where none has that, and nobody was asked.
+    var engine: EngineFacts?
     /// What `systemctl show` wrote of the units; `nil` where there is no systemd or it did not answer.
     var units: String?
     /// The same of the user's own service manager.

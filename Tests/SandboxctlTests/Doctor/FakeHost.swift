@@ -30,7 +30,9 @@ struct FakeHost {
             nodes[path] = .init(kind: .directory, uid: 0, gid: 0, mode: 0o755)
         }
         nodes["/etc/sandboxd/policies/own.yaml"] = .init(kind: .regular, uid: 0, gid: 0, mode: 0o644)
-        lists["/etc/sandboxd/policies"] = ["README", "own.yaml"]
+        nodes["/etc/sandboxd/policies/tools.yaml"] = .init(kind: .regular, uid: 0, gid: 0, mode: 0o644)
+        lists["/etc/sandboxd/policies"] = ["README", "own.yaml", "tools.yaml"]
+        nodes[EngineNeed.standardSocket] = .init(kind: .socket, uid: 0, gid: 994, mode: 0o660)
         nodes["/run/sandboxd/sandboxd.sock"] = .init(kind: .socket, uid: 0, gid: 990, mode: 0o660)
         nodes["/run/systemd/journal/socket"] = .init(kind: .socket, uid: 0, gid: 0, mode: 0o666)
         rest = HostFacts(
@@ -52,13 +54,16 @@ struct FakeHost {
         rest.landlock = 7
         rest.calls = [.cloneIntoCgroup: EBADF, .openTree: EBADF, .fsopen: EPERM]
         rest.namespaceTrial = .init(stage: "all", error: 0)
-        rest.programs = ["sandboxd", "sandbox-launcher", "sandbox-init", "sandbox-probe"].map { name in
+        rest.programs = ["sandboxd", "sandbox-launcher", "sandbox-init", "sandbox-probe", "sandbox-docker"].map {
+            name in
             .init(name: name, path: "/usr/libexec/sandboxd/\(name)", file: Self.program, version: nil)
         }
         rest.programs[0].version = "sandboxd 0.1.0"
         rest.units = Self.units
         rest.userManager = "Version=252\nControlGroup=/user.slice/user-1000.slice/user@1000.service\n"
         rest.service = .answers(server: "sandboxd 0.1.0", protocolVersion: 1, findings: nil)
+        rest.engine = EngineFacts(
+            answer: .answers(interface: "1.41"), images: ["tools:1": true], security: ["name=seccomp,profile=default"])
         rest.now = 2000
         rest.monotonicSeconds = 1500
     }
@@ -80,8 +85,11 @@ struct FakeHost {
     private static let hostFiles = [
         "/etc/passwd":
             "root:x:0:0:root:/root:/bin/bash\nsandboxd:x:990:990::/:/usr/sbin/nologin\nagent:x:1000:1000::/home/agent:\n",
-        "/etc/group": "root:x:0:\nsandboxd:x:990:agent\nagent:x:1000:\n", "/etc/subuid": "agent:100000:65536\n",
+        "/etc/group": "root:x:0:\nsandboxd:x:990:agent\nagent:x:1000:\ndocker:x:994:\n",
+        "/etc/subuid": "agent:100000:65536\n",
         "/etc/subgid": "agent:100000:65536\n", "/etc/sandboxd/policies/own.yaml": "version: 1\nextends: default\n",
+        "/etc/sandboxd/policies/tools.yaml":
+            "version: 1\nextends: default\nbackend: docker\ndocker: { image: \"tools:1\" }\n",
         "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory pids\n",
         "/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope/cgroup.type": "domain\n",
         "/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope/memory.swap.max": "max\n",

@@ -65,6 +65,9 @@ extension FindingTests {
         Lack("sandbox-probe", .needed, detail: "everybody can change it", remedy: "install all") {
             $0.rest.programs[3].file?.mode = 0o777
         },
+        Lack("sandbox-docker", detail: "version 0.0.9, and this is 0.1.0", remedy: "belong together") {
+            $0.rest.programs[4].version = "sandbox-docker 0.0.9"
+        },
         Lack("service-version", detail: "older than 0.1.0", remedy: "systemctl restart sandboxd.service") {
             $0.rest.service = .answers(server: "sandboxd", protocolVersion: 1, findings: nil)
         },

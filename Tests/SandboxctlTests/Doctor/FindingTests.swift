@@ -39,7 +39,7 @@ import Testing
 
     @Test(
         arguments: kernelLacks + restrictionLacks + groupLacks + limitLacks + fileLacks + programLacks + serviceLacks
-            + accountLacks + standaloneLacks)
+            + engineLacks + accountLacks + standaloneLacks)
     func whatIsMissingIsSaid(_ lack: Lack) throws {
         var host = FakeHost()
         // A service would have what this process does not see.
@@ -62,7 +62,7 @@ import Testing
     @Test func eachFindingCanBeMissing() {
         let lacks =
             Self.kernelLacks + Self.restrictionLacks + Self.groupLacks + Self.limitLacks + Self.fileLacks
-            + Self.programLacks + Self.serviceLacks + Self.accountLacks + Self.standaloneLacks
+            + Self.programLacks + Self.serviceLacks + Self.engineLacks + Self.accountLacks + Self.standaloneLacks
         #expect(Set(FakeHost().findings.map(\.name)) == Set(lacks.map(\.name)))
     }
 

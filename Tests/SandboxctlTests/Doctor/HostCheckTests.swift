@@ -273,7 +273,7 @@ import Testing
             host.rest.serviceArguments = arguments
             return host.found["policies"]
         }
-        #expect(policies(nil)?.detail == "1 in /etc/sandboxd/policies, and the built-in ones")
+        #expect(policies(nil)?.detail == "2 in /etc/sandboxd/policies, and the built-in ones")
         host.nodes["/srv/p"] = .init(kind: .directory, uid: 0, gid: 0, mode: 0o755)
         host.lists["/srv/p"] = []
         // What is wrong elsewhere is not this service's.

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import LinuxSystem
 import SandboxTestSupport
@@ -80,6 +81,48 @@ import Testing
             Issue.record("it is there")
             return
         }
+    }
+
+    @Test func anEngineThatSaysNothingIsNotWaitedFor() throws {
+        let directory = TemporaryDirectory()
+        let path = "\(directory.path)/s"
+        let listener = try UnixSocket.bound(SOCK_STREAM, at: path)
+        defer { close(listener) }
+        try #require(listen(listener, 4) == 0)
+        let start = ContinuousClock.now
+        #expect(
+            EngineQuestion.ask(EngineNeed(socket: path, images: []), milliseconds: 200).answer
+                == .silent(milliseconds: 200))
+        #expect(ContinuousClock.now - start < .seconds(20))
+        let none = EngineNeed(socket: "\(directory.path)/none", images: [])
+        #expect(EngineQuestion.ask(none, milliseconds: 200).answer == .unreachable(ENOENT))
+    }
+
+    @Test func ofAnEngineItsInterfaceAndItsImagesAreKnown() throws {
+        let directory = TemporaryDirectory()
+        let path = "\(directory.path)/s"
+        let listener = try UnixSocket.bound(SOCK_STREAM, at: path)
+        defer { close(listener) }
+        try #require(listen(listener, 4) == 0)
+        let engine = Thread {
+            for answer in [
+                "200 OK\r\nApi-Version: 1.43\r\n\r\nOK",
+                "200 OK\r\n\r\n{\"a\":1,\"SecurityOptions\":[\"name=seccomp,profile=default\",\"name=userns\"],\"b\":[]}",
+                "200 OK\r\n\r\n{}", "404 Not Found\r\n\r\n{}",
+            ] {
+                let client = accept(listener, nil, nil)
+                var request = [UInt8](repeating: 0, count: 4096)
+                _ = recv(client, &request, request.count, 0)
+                let text = Array("HTTP/1.0 \(answer)".utf8)
+                _ = send(client, text, text.count, Int32(MSG_NOSIGNAL))
+                close(client)
+            }
+        }
+        engine.start()
+        let images = ["a:1", "b:1"].map { EngineNeed.Image(policy: "p", name: $0, isFetched: false) }
+        let facts = EngineQuestion.ask(EngineNeed(socket: path, images: images), milliseconds: 20_000)
+        #expect(facts.answer == .answers(interface: "1.43") && facts.images == ["a:1": true, "b:1": false])
+        #expect(facts.security == ["name=seccomp,profile=default", "name=userns"])
     }
 
     @Test func whatIsNoSmallFileIsNotRead() throws {
