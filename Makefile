@@ -8,7 +8,7 @@ PRODUCTS := .build/release
 # The Swift runtime is linked into these, so that they need no toolchain where they run. sandbox-init and
 # sandbox-probe have no runtime, and the compiler finds no Embedded Swift when it is told to link one in, so they are built
 # by themselves. sandboxctl is linked without a loader, because it is started for every command.
-PROGRAMS := sandboxd sandbox-launcher sandboxctl sandboxctl-verbs example-agent sandbox-bench
+PROGRAMS := sandboxd sandbox-launcher sandbox-docker sandboxctl sandboxctl-verbs example-agent sandbox-bench
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Debian packages: what the Swift toolchain links with, the one C library of ours, what demo and tests start, and what the
@@ -17,6 +17,14 @@ PACKAGES := binutils gcc git libc6-dev libcurl4 libncurses6 libseccomp-dev libsq
     pkg-config procps python3 zlib1g-dev \
     bash bc bsdextrautils bzip2 ca-certificates ed file g++ jq make netbase openssl patch perl python3-venv rsync sqlite3 \
     strace tzdata unzip xxd xz-utils zip zstd
+
+# Tests of containers have an engine where SANDBOX_REQUIRE names docker, or DOCKER_HOST one with the images of Tests/Docker; else they
+# say that they need one, and are skipped.
+comma := ,
+DOCKER_PACKAGES := docker.io curl debootstrap busybox-static
+WITH_ENGINE := Tests/Docker/with-engine.sh .build/docker
+IN_ENGINE := $(if $(filter docker,$(subst $(comma), ,$(SANDBOX_REQUIRE))),$(WITH_ENGINE))
+DOCKER_FILTER ?= IntegrationTests|LauncherTests|EscapeTests
 
 FUZZ_SECONDS ?= 20
 FUZZ_MAX_LEN ?= 300
@@ -34,11 +42,12 @@ export VM_FILTER VM_SKIP VM_SECONDS
 VM_TARGETS := vm-root vm-packages vm-service vm-suites vm-tests vm-escape vm-integration
 $(VM_TARGETS): MORE_PACKAGES := debian-archive-keyring debootstrap e2fsprogs qemu-system-x86
 
-.PHONY: install manual deb vm-test vm-package $(VM_TARGETS) fuzz fuzz-corpora run test test-release build packages bench bench-smoke format lint clean help
+.PHONY: test-docker install manual deb vm-test vm-package $(VM_TARGETS) fuzz fuzz-corpora run test test-release build packages bench bench-smoke format lint clean help
 
 help:
 	@echo "make run     build the release programs and run the demonstration (needs root: uses sudo if you are not)"
 	@echo "make test    build and run the whole test suite; tests that need root are skipped without it"
+	@echo "make test-docker  the tests of whole sandboxes again in containers (needs root): DOCKER_FILTER='ExecTests' chooses"
 	@echo "make vm-test test on Debian 12 in virtual machines (needs root): vm-service its package and service, vm-suites"
 	@echo "             the tests on cgroup v2 and Linux 6.1 (VM_FILTER='ExecTests' chooses)"
 	@echo "make build   build the release programs into $(PRODUCTS)"
@@ -54,17 +63,27 @@ run: build
 
 # Debug programs beside the test bundle: the tests start those. One test at a time: many of them start daemons and wait for
 # other processes, on two cores and a thread pool of two.
+ifdef IN_ENGINE
+test test-release: MORE_PACKAGES := $(DOCKER_PACKAGES)
+endif
 test: packages
 	$(SWIFT) build --build-tests
 	.build/debug/sandboxctl policy check policies
 	.build/debug/sandboxctl policy test policies/tests
-	$(SWIFT) test --skip-build --disable-xctest --no-parallel
+	$(IN_ENGINE) $(SWIFT) test --skip-build --disable-xctest --no-parallel
 
 # The same tests of whole programs against the optimized ones.
 test-release: build
 	$(SWIFT) build --build-tests
-	SANDBOX_PRODUCTS=$(PRODUCTS) $(SWIFT) test --skip-build --disable-xctest --no-parallel \
+	SANDBOX_PRODUCTS=$(PRODUCTS) $(IN_ENGINE) $(SWIFT) test --skip-build --disable-xctest --no-parallel \
 	    --filter 'IntegrationTests|LauncherTests' --skip UserPackage
+
+# The same tests with containers for sandboxes, in the engine of DOCKER_HOST or one that is started for them: Tests/Docker.
+test-docker: MORE_PACKAGES := $(DOCKER_PACKAGES)
+test-docker: packages
+	$(SWIFT) build --build-tests
+	SANDBOX_BACKEND=docker SANDBOX_REQUIRE=$${SANDBOX_REQUIRE:+$$SANDBOX_REQUIRE,}docker \
+	    $(WITH_ENGINE) $(SWIFT) test --skip-build --disable-xctest --no-parallel --filter '$(DOCKER_FILTER)'
 
 # On Debian 12 with its kernel and systemd, in qemu: Tests/VirtualMachine. The package and its service, and the tests of the
 # host against the package's programs (VM_PROGRAMS=debug: against those of the tests' own build). Two machines at once, the longest
@@ -140,7 +159,7 @@ build: packages
 # started or enabled: `make deb`'s package does that.
 PREFIX ?= /usr/local
 PRIVATE := $(PREFIX)/libexec/sandboxd
-INSTALLED := sandboxd sandbox-launcher sandbox-init sandbox-probe sandboxctl sandboxctl-verbs
+INSTALLED := sandboxd sandbox-launcher sandbox-docker sandbox-init sandbox-probe sandboxctl sandboxctl-verbs
 MANUAL := Sources/sandboxctl-verbs/Manual
 # The date of manual pages and package is the sources', so that the same sources make the same files.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
