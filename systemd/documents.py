@@ -16,6 +16,7 @@ DOCUMENTS = {
     "Sources/SandboxPolicy/PolicyFormat.md": "PolicyFormat.md",
     "Sources/SandboxWire/Protocol.md": "Protocol.md",
     "Sources/sandboxd/Records.md": "Records.md",
+    "Sources/sandbox-docker/Backends.md": "Backends.md",
     "LICENSE": "LICENSE",
     "policies": "policies",
     "policies/tests": "policies/tests",

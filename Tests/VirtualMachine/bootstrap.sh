@@ -51,5 +51,7 @@ mkdir -p "$tree/var/log/journal"
 install -m 755 "$here/guest/payload" "$tree/usr/local/sbin/payload"
 install -m 644 "$here/guest/payload.service" "$tree/etc/systemd/system/payload.service"
 chroot "$tree" systemctl enable payload.service
+# Started by those who need them: every machine would pay for it at its boot.
+chroot "$tree" systemctl disable docker.socket docker.service containerd.service apparmor.service
 # The serial line is a log, and nobody logs in.
 chroot "$tree" systemctl mask getty.target serial-getty@ttyS0.service
