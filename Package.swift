@@ -139,7 +139,7 @@ let package = Package(
             dependencies: [
                 "LaunchPlan", "LinuxSystem", .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio,
-            swiftSettings: strict, linkerSettings: startsFast),
+            exclude: ["Backends.md"], swiftSettings: strict, linkerSettings: startsFast),
         .executableTarget(
             name: "sandbox-init",
             dependencies: ["CInit", "CInitPlan"],
