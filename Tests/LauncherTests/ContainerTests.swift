@@ -156,6 +156,13 @@ struct ContainerTests {
         #expect(finished.output == "1024\n2048\n")
     }
 
+    /// /tmp of this image is root's alone to write.
+    @Test func `what is in memory can be written, whatever the image's directory is like`() throws {
+        let script = "for place in /tmp /dev/shm /sandbox/workspace; do echo x >$place/own && echo $place; done"
+        let finished = try ready().run(["sh", "-c", script], environment: ["PATH=/bin"])
+        #expect(finished.output == "/tmp\n/dev/shm\n/sandbox/workspace\n")
+    }
+
     @Test func `variables of the image are there unless the request has its own`() throws {
         let finished = try ready().run(["/bin/sh", "-c", "echo $FROM_IMAGE $PATH"], environment: ["PATH=/bin:/own"])
         #expect(finished.output == "yes /bin:/own\n")
