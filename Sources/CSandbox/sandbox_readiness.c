@@ -10,11 +10,17 @@
 
 int sandbox_readiness_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
-int sandbox_readiness_add(int set, int descriptor, uint64_t token) {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = token};
+static int add(int set, int descriptor, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data.u64 = token};
     int result = epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event);
     if (result < 0 && errno == EEXIST) result = epoll_ctl(set, EPOLL_CTL_MOD, descriptor, &event);
     return result;
+}
+
+int sandbox_readiness_add(int set, int descriptor, uint64_t token) { return add(set, descriptor, EPOLLIN, token); }
+
+int sandbox_readiness_add_changing(int set, int descriptor, uint64_t token) {
+    return add(set, descriptor, EPOLLPRI, token);
 }
 
 int sandbox_readiness_watch(int set, int descriptor, int writing, uint64_t token) {

@@ -52,6 +52,12 @@ package protocol ControlGroup: AnyObject {
     /// Readable when the kernel has killed for memory, or -1 where the kernel ends the whole group by itself.
     var memoryEvents: Int32 { get }
 
+    /// Whether `memoryEvents` can always be read, and has changed then.
+    var memoryEventsChange: Bool { get }
+
+    /// What `memoryEvents` tells of is known. Returns false when it has nothing to tell any more.
+    func takeMemoryEvent() -> Bool
+
     /// Moves somebody else, which on cgroup v1 waits for an RCU grace period.
     func attach(_ pid: Int32) throws(SystemError)
 
@@ -126,6 +132,17 @@ package final class GroupEntrances {
 package enum ControlGroupReuse {
     /// Bytes of memory below which a sandbox gets a new group: what the kernel may still have charged to another would be felt.
     package static let leastMemory: UInt64 = 32 << 20
+}
+
+extension ControlGroup {
+    package var memoryEventsChange: Bool { false }
+
+    package func takeMemoryEvent() -> Bool {
+        var count: UInt64 = 0
+        // EAGAIN: it was known already.
+        _ = read(memoryEvents, &count, 8)
+        return true
+    }
 }
 
 extension ControlGroupHierarchy {

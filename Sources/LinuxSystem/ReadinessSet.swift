@@ -16,6 +16,12 @@ package struct ReadinessSet: ~Copyable, Sendable {
         try system("watch a descriptor") { sandbox_readiness_add(set, number, token) }
     }
 
+    /// The same of a file of the kernel's that can always be read: `token` is reported when it has changed since it was read last.
+    package borrowing func addChanging(_ number: Int32, token: UInt64) throws(SystemError) {
+        let set = descriptor.number
+        try system("watch a file") { sandbox_readiness_add_changing(set, number, token) }
+    }
+
     /// Asks for one report of `token`; a descriptor has one watch at a time, and a second replaces it.
     package borrowing func watch(_ number: Int32, writing: Bool, token: UInt64) throws(SystemError) {
         let set = descriptor.number

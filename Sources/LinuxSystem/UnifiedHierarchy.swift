@@ -147,8 +147,11 @@ final class UnifiedHierarchy: ControlGroupHierarchy {
 
 final class UnifiedGroup: ControlGroup {
     var birthDescriptor: Int32 { directory.directory.number }
-    /// `memory.oom.group` makes the kernel end the whole group, so nobody has to watch.
-    let memoryEvents: Int32 = -1
+    /// `memory.oom.group` makes the kernel end the whole group, so nobody has to watch. Not of one that is somebody else's: whose it is
+    /// removes it as soon as nobody is in it, and with it all that it has counted.
+    private(set) var memoryEvents: Int32 = -1
+    /// What was used by a foreign one when it was killed.
+    private var last: TreeUsage?
     let name: String
     private let home: Directory
     private let directory: KernelFileCache
@@ -169,7 +172,28 @@ final class UnifiedGroup: ControlGroup {
         self.features = features
     }
 
+    deinit {
+        if memoryEvents >= 0 { close(memoryEvents) }
+    }
+
     fileprivate func take(_ limits: LaunchLimits) { self.limits = limits }
+
+    var memoryEventsChange: Bool { isForeign }
+
+    func takeMemoryEvent() -> Bool {
+        var byte: UInt8 = 0
+        return pread(memoryEvents, &byte, 1, 0) >= 0
+    }
+
+    /// pid 1 outlives a kill for memory, so that the group does.
+    private func watchMemory() throws(SystemError) {
+        let place = directory.directory
+        memoryEvents = try system("open", "\(place.path)/memory.events") {
+            openat(place.number, "memory.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        }
+        // What was before is nothing new.
+        _ = takeMemoryEvent()
+    }
 
     fileprivate func apply(_ limits: LaunchLimits, _ rates: [DiskRate]) throws(SystemError) {
         if !features.contains(.swap), try hostHasSwap() {
@@ -177,7 +201,8 @@ final class UnifiedGroup: ControlGroup {
             throw SystemError("limit swap (boot with swapaccount=1)", "memory.swap.max", errno: ENOENT)
         }
         try narrow(to: limits)
-        try directory.write("1", to: "memory.oom.group")
+        try directory.write(isForeign ? "0" : "1", to: "memory.oom.group")
+        if isForeign { try watchMemory() }
         for rate in rates {
             var line = "\(rate.disk)"
             if let bytes = rate.readBytes { line += " rbps=\(bytes)" }
@@ -216,12 +241,13 @@ final class UnifiedGroup: ControlGroup {
 
     func usage(ended: Bool) -> TreeUsage {
         var usage = TreeUsage()
-        directory.numbers(in: "cpu.stat") {
+        let isThere: Void? = directory.numbers(in: "cpu.stat") {
             let time = ProcessorTime(user: $0.value(of: "user_usec"), system: $0.value(of: "system_usec"))
             usage.userMicroseconds = time.since(counted).user
             usage.systemMicroseconds = time.since(counted).system
             usage.throttledMicroseconds = $0.value(of: "throttled_usec")
         }
+        if isThere == nil, let last { return last }
         if !ended { addPresent(to: &usage) }
         if features.contains(.memoryPeak) { usage.memoryPeakBytes = directory.number(in: "memory.peak") }
         if features.contains(.processesPeak) {
@@ -266,6 +292,7 @@ final class UnifiedGroup: ControlGroup {
     }
 
     func killAll() -> Bool {
+        if isForeign { last = usage(ended: true) }
         // Linux 5.14; the death of the pid namespace's init ends them all the same.
         let isKilled = features.contains(.kill) && (try? directory.write("1", to: "cgroup.kill")) != nil
         liftQuota()

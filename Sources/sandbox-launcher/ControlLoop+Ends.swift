@@ -75,11 +75,11 @@ extension ControlLoop {
         }
     }
 
-    /// cgroup v1 tells of the limit just before it kills, so the kill is looked for until it is counted. (It is counted
+    /// cgroup v1 tells of the limit just before it kills, as v2 does of a group that is an engine's, so the kill is looked for until it is counted. (It is counted
     /// before the signal is sent: who has ended of it, or whose child has, is never counted too late.)
     mutating func suspect(_ sandbox: Sandbox) {
-        var count: UInt64 = 0
-        _ = read(sandbox.prepared.group.memoryEvents, &count, 8)
+        let group = sandbox.prepared.group
+        if !group.takeMemoryEvent() { readiness.forget(group.memoryEvents) }
         suspects[sandbox.run] = monotonicNanoseconds() + 2_000_000_000
     }
 

@@ -194,7 +194,12 @@ extension ControlLoop {
         try readiness.add(prepared.socket.number, token: Kind.report.token(sandbox.run))
         try readiness.add(prepared.process.pidfd.number, token: Kind.death.token(sandbox.run))
         if prepared.group.memoryEvents >= 0 {
-            try readiness.add(prepared.group.memoryEvents, token: Kind.memory.token(sandbox.run))
+            let (events, token) = (prepared.group.memoryEvents, Kind.memory.token(sandbox.run))
+            if prepared.group.memoryEventsChange {
+                try readiness.addChanging(events, token: token)
+            } else {
+                try readiness.add(events, token: token)
+            }
         }
     }
 }

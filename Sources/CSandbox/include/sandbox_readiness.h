@@ -8,6 +8,8 @@
 int sandbox_readiness_create(void);
 // Reports `token` whenever `descriptor` can be read or has ended, until it is forgotten.
 int sandbox_readiness_add(int set, int descriptor, uint64_t token);
+// Reports `token` whenever a file of the kernel's has changed since it was read last (EPOLLPRI, cgroups(7)), until it is forgotten.
+int sandbox_readiness_add_changing(int set, int descriptor, uint64_t token);
 // Asks for one report of `token` (EPOLLONESHOT) when `descriptor` can be read (or written); again after a report. A
 // descriptor that nobody may read yet costs nothing.
 int sandbox_readiness_watch(int set, int descriptor, int writing, uint64_t token);
