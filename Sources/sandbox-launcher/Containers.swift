@@ -6,6 +6,8 @@ import LinuxSystem
 struct Containers {
     /// Path of the engine's socket.
     var engine = "/run/docker.sock"
+    /// Some policy has, or had, `backend: docker`: else nothing of this is looked at.
+    var isNeeded = false
     /// `nil`: no policy needs it, or it has ended.
     var link: ContainerLink?
     /// CLOCK_MONOTONIC, nanoseconds: when it is started again.
@@ -37,6 +39,9 @@ struct Containers {
     static let mostArriving = 4
     private static let pause: UInt64 = 5_000_000_000
     private static let revivalPause: UInt64 = 500_000_000
+    private static let longestRevivalPause: UInt64 = 30_000_000_000
+    /// How often in a row it came to nothing.
+    private var failures: UInt64 = 0
 
     var count: Int { arriving.count + waiting.count + queue.count }
 
@@ -109,10 +114,15 @@ struct Containers {
         pausedUntil[number(of: policy).number] = monotonicNanoseconds() + pause
     }
 
+    /// It works: an engine has made a container.
+    mutating func succeeded() { failures = 0 }
+
     mutating func lost(_ reason: LaunchFailure) {
         hindrance = reason
         link = nil
-        revival = monotonicNanoseconds() + Self.revivalPause
+        let pause = Self.revivalPause << min(failures, 10)
+        revival = monotonicNanoseconds() + min(pause, Self.longestRevivalPause)
+        failures += 1
     }
 
     /// The next one to order: for who waits first, then ahead.

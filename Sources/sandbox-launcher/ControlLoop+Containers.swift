@@ -39,8 +39,8 @@ extension ControlLoop {
 
     /// Orders what is needed, and gives up what has taken too long. Returns in how many nanoseconds to look again, if at all.
     mutating func fillContainers() -> UInt64? {
+        guard containers.isNeeded, sealed else { return nil }
         let current = policies.values.filter { $0.policy.container != nil }
-        guard sealed, !current.isEmpty || !containers.known.isEmpty else { return nil }
         startContainers(current)
         giveUpLate()
         for order in containers.unremoved { remove(order) }
@@ -236,6 +236,7 @@ extension ControlLoop {
                 containers.gone(order)
             case .event(.started(let order, let container, let environment)):
                 containers.named(order, container)
+                containers.succeeded()
                 guard let arriving = containers.arriving[order] else {
                     // Given up meanwhile.
                     remove(order)

@@ -131,6 +131,7 @@ extension ControlLoop {
             policies.count == reload.policies.count && policies.allSatisfy { reload.policies[$0.key] === $0.value }
         previous = PreviousPolicies(policies: policies, generation: generation)
         policies = reload.policies
+        if policies.values.contains(where: { $0.policy.container != nil }) { containers.isNeeded = true }
         generation += 1
         endReload()
         if !isSame { renewPool() }

@@ -258,6 +258,7 @@ struct ControlLoop: ~Copyable {
                 throw LaunchFailure(.refused, errno: EPERM, "no more policies are taken")
             }
             policies[policy.name] = try PreparedPolicy(policy, host: host, isAudited: audit != nil)
+            if policy.container != nil { containers.isNeeded = true }
             #if SANDBOX_FAULTS
                 Fault.reach(.policyTaken)
             #endif

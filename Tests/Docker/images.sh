@@ -55,7 +55,7 @@ if ! has sandboxd-test/debian:12; then
         eval "$(apt-config shell proxy Acquire::http::Proxy)"
         if [ -n "${proxy:-}" ]; then export http_proxy=${http_proxy:-$proxy}; fi
         # It mounts, and does not unmount.
-        unshare --mount --propagation private debootstrap --variant=minbase --include=python3-minimal,procps bookworm \
+        unshare --mount --propagation private debootstrap --variant=minbase --include=python3,procps bookworm \
             "$state/debian" "$(mirror)" >"$state/debootstrap.log" 2>&1 || { tail -20 "$state/debootstrap.log" >&2; exit 70; }
         rm -rf "$state"/debian/var/cache/apt/archives/*.deb "$state"/debian/var/lib/apt/lists/*
         tar -C "$state/debian" -cf "$state/debian.tar" .

@@ -75,7 +75,7 @@ struct ContainerRecoveryTests {
             let (service, files) = try service()
             defer { withExtendedLifetime(files) {} }
             let client = try await service.client()
-            _ = try await client.verify(["boxed"])
+            _ = try await client.verify(policy: "boxed")
             let launcher = try service.launcherPid()
             let broker = try child(of: launcher, named: "sandbox-docker")
             let answer = request(client)
@@ -104,7 +104,7 @@ struct ContainerRecoveryTests {
         let leftAlone = isClean ? 0 : try left().count
         // Whoever is started next clears away what nobody was left to.
         let (next, files) = try service()
-        _ = try await next.client().verify(["boxed"])
+        _ = try await next.client().verify(policy: "boxed")
         #expect(try await isNothingLeft(within: 10))
         let result = try await next.client().run(RunRequest(argv: ["/bin/true"], policy: "boxed")).result
         #expect(result.outcome.reason == .exited && result.backend == "docker")

@@ -3,7 +3,7 @@ import Glibc
 
 /// What can be measured by itself, in the order in which it is.
 enum ComparePart: String, CaseIterable, ExpressibleByArgument, Sendable {
-    case exec, cli, throughput, stream, stdin, echo, idle, alive
+    case exec, cli, throughput, stream, stdin, echo, idle, alive, docker
 
     /// The part that a figure comes from.
     init?(of figure: Figure) {
@@ -21,6 +21,7 @@ enum ComparePart: String, CaseIterable, ExpressibleByArgument, Sendable {
         case .echo: try EchoPart(context: context).measure()
         case .idle: try await IdlePart(context: context).measure()
         case .alive: try await AlivePart(context: context).measure()
+        case .docker: try await DockerPart(context: context).measure()
         }
     }
 }
@@ -31,6 +32,8 @@ struct CompareContext: Sendable {
     var sizes: CompareSizes
     var tools: ToolSearch
     var scratch: ScratchDirectory
+    /// What Docker runs.
+    var image: String
 
     /// Lets both sides forget what was before: what a sandbox leaves behind is cleaned up by other threads, and would harm
     /// whoever is measured next.

@@ -95,6 +95,17 @@ struct FigureKind: Sendable {
     static let aliveEnd = FigureKind(
         "alive_1000.end_ms", .milliseconds, nil, "from the end of their connection until no process of them is left")
 
+    static let dockerAheadP50 = FigureKind(
+        "docker.ahead_p50_ms", .milliseconds, nil,
+        "p50 of /bin/true in a container that was started ahead (`docker.ahead`), request to result over an open connection")
+    static let dockerAheadNative = FigureKind(
+        "docker.ahead_vs_native", .ratio, nil, "docker.ahead_p50_ms divided by the same of the native backend")
+    static let dockerAheadRun = FigureKind(
+        "docker.ahead_vs_docker_run", .ratio, .atMost(1), "docker.ahead_p50_ms divided by `docker run --rm`'s p50")
+    static let dockerMadeRun = FigureKind(
+        "docker.made_vs_docker_run", .ratio, .atMost(1),
+        "p50 of /bin/true in a container that is made for its request, divided by `docker run --rm`'s")
+
     /// In the order of parts.
     static let all = [
         execP50, execP99, execClientP50, execClientP99, execSequential, execAfterQuiet, cliBubblewrap,
@@ -102,7 +113,8 @@ struct FigureKind: Sendable {
         throughputBubblewrap, throughputSpawn, throughputRate, throughputTail, throughputCreep,
         throughputMachine, throughputFailures, stream, streamClient, streamRate, input, inputRate, echo, idleBytes,
         idleWakeups, idleProcesses, aliveRatio,
-        aliveBytes, alivePss, aliveFirst, aliveLast, aliveEnd,
+        aliveBytes, alivePss, aliveFirst, aliveLast, aliveEnd, dockerAheadP50, dockerAheadNative, dockerAheadRun,
+        dockerMadeRun,
     ]
 
     /// For `--help`.
