@@ -236,6 +236,10 @@ let package = Package(
             name: "SandboxdTests",
             dependencies: ["sandboxd", "LinuxSystem", "SandboxEngine", "SandboxTestSupport", logging],
             swiftSettings: strict),
+        .testTarget(
+            name: "SandboxDockerTests",
+            dependencies: ["sandbox-docker", "LaunchPlan", "LinuxSystem", "SandboxTestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "SandboxBenchTests", dependencies: ["sandbox-bench"], swiftSettings: strict),
         .testTarget(
             name: "SandboxEngineTests",

@@ -4,45 +4,55 @@ import LinuxSystem
 
 /// Makes and removes containers as the launcher orders them. None outlives its order: what is left of one that came to nothing is
 /// removed, tried again until the engine says that it is gone; and what nobody ordered and has an owner's label that this
-/// process answers for is removed whenever an engine is found.
+/// process answers for is removed whenever an engine is found (`Broker+Sweep`).
 actor Broker {
-    private let link: LauncherLink
-    private let settings: ContainerSettings
-    private let client: EngineClient
-    private var api: EngineAPI?
+    let link: LauncherLink
+    let settings: ContainerSettings
+    let client: EngineClient
+    /// Of the engine that answered last; a failure of the engine's takes it away.
+    var api: EngineAPI?
     private var breaker = CircuitBreaker()
     private var policies: [UInt32: ContainerSpecification] = [:]
-    private var orders: [UInt64: Order] = [:]
+    var orders: [UInt64: Order] = [:]
     /// Images that are being fetched.
     private var pulling: Set<String> = []
     private var failedPulls: [String: EngineFailure] = [:]
-    private var isEnding = false
+    var isEnding = false
 
-    private struct Order {
+    /// The label by which containers that this very process has asked for are known: orders of launchers that are no more have the
+    /// same owner's name and the same numbers.
+    let maker = String(UInt64.random(in: .min ... .max), radix: 16)
+    /// Seconds since 1970, when the launcher has said which owners are dead.
+    let beginning = time(nil)
+    var sweep = Sweep()
+
+    struct Order {
         /// "" until it is created.
         var container = ""
         var isMaking = false
-        /// The launcher wants it no more.
+        /// Nobody wants it any more: it is being removed, or is by whoever makes it.
         var isUnwanted = false
     }
 
-    private init(_ link: LauncherLink, _ settings: ContainerSettings) {
+    private init(_ link: LauncherLink, _ settings: ContainerSettings, haste: Int64) {
         self.link = link
         self.settings = settings
-        client = EngineClient(socket: settings.engine)
+        client = EngineClient(socket: settings.engine, haste: haste)
         for container in settings.living { orders[container.order] = Order(container: container.container) }
     }
 
-    /// Until the launcher closes its end. Returns never.
-    static func serve(link descriptor: Int32) async -> Never {
-        let link = LauncherLink(descriptor)
+    /// Until the launcher closes its end, and nothing that was made for it is left.
+    ///
+    /// - Parameter haste: what every patience with the engine is divided by.
+    /// - Returns: whether the launcher has said anything.
+    static func serve(_ link: LauncherLink, haste: Int64 = 1) async -> Bool {
         var commands = link.commands.makeAsyncIterator()
-        guard case .settings(let settings) = await commands.next() else { stop("the launcher said nothing") }
-        let broker = Broker(link, settings)
-        Task { await broker.reconcile() }
+        guard case .settings(let settings) = await commands.next() else { return false }
+        let broker = Broker(link, settings, haste: haste)
+        await broker.sweepSoon()
         while let command = await commands.next() { await broker.take(command) }
         await broker.end()
-        exit(0)
+        return true
     }
 
     private func take(_ command: ContainerCommand) {
@@ -52,7 +62,9 @@ actor Broker {
         case .forget(let policy): policies[policy] = nil
         case .make(let order):
             orders[order.number] = Order(isMaking: true)
-            Task { await make(order) }
+            // As it is now: it may be forgotten before that task begins.
+            let specification = policies[order.policy]
+            Task { await make(order, specification) }
         case .name(let order, let name):
             guard let container = orders[order]?.container, !container.isEmpty else { return }
             Task { try? await engine().rename(container, to: "sandboxd-\(name)") }
@@ -67,12 +79,10 @@ actor Broker {
 
     // MARK: making
 
-    private func make(_ order: ContainerOrder) async {
+    private func make(_ order: ContainerOrder, _ specification: ContainerSpecification?) async {
         var stage = LaunchStage.containerEngine
         do throws(EngineFailure) {
-            guard let specification = policies[order.policy], let plan = specification.policy.container else {
-                throw .incomprehensible("an order for no policy")
-            }
+            guard let specification, let plan = specification.policy.container else { throw .policyForgotten }
             let api = try await engine()
             stage = .containerImage
             let image = try await image(plan, api)
@@ -80,17 +90,19 @@ actor Broker {
             if let network = plan.network {
                 try await asking { () async throws(EngineFailure) in try await api.requireNetwork(network) }
             }
-            let creation = try ContainerCreation(
-                order, specification, image: image, owner: settings.owner, initPath: settings.initPath)
-            // One that is made ahead gets its name with its run.
-            let name = order.run.isEmpty ? nil : "sandboxd-\(order.run)"
-            let container = try await asking { () async throws(EngineFailure) in try await api.create(creation, name: name) }
-            orders[order.number]?.container = container
-            stage = .containerStart
-            if orders[order.number]?.isUnwanted != true {
-                try await asking { () async throws(EngineFailure) in try await api.start(container) }
-                link.send(
-                    .started(order: order.number, container: container, environment: Self.variables(of: image)))
+            if isWanted(order.number) {
+                let creation = try ContainerCreation(
+                    order, specification, image: image, maker: maker, settings: settings)
+                let container = try await create(creation, order, api)
+                if image.config?.volumes?.isEmpty == false {
+                    try await asking { () async throws(EngineFailure) in try await api.requireNoVolumes(container) }
+                }
+                stage = .containerStart
+                if isWanted(order.number) {
+                    try await asking { () async throws(EngineFailure) in try await api.start(container) }
+                    link.send(
+                        .started(order: order.number, container: container, environment: Self.variables(of: image)))
+                }
             }
             orders[order.number]?.isMaking = false
             if orders[order.number]?.isUnwanted == true { await remove(order.number) }
@@ -102,16 +114,35 @@ actor Broker {
                 stop("the engine's socket \(settings.engine) is not for this group")
             }
             orders[order.number]?.isMaking = false
-            // It has none of its creation, or may have: an answer that did not come.
+            orders[order.number]?.isUnwanted = true
             await remove(order.number)
-            if case .slow = error { await reconcile() }
+        }
+    }
+
+    private func isWanted(_ order: UInt64) -> Bool { !isEnding && orders[order]?.isUnwanted == false }
+
+    /// Notes the container at its order. Where there was no answer there may be one all the same, now or in a while.
+    private func create(
+        _ creation: ContainerCreation, _ order: ContainerOrder, _ api: EngineAPI
+    ) async throws(EngineFailure) -> String {
+        // One that is made ahead gets its name with its run.
+        let name = order.run.isEmpty ? nil : "sandboxd-\(order.run)"
+        do throws(EngineFailure) {
+            let container = try await asking { () async throws(EngineFailure) in
+                try await api.create(creation, name: name)
+            }
+            orders[order.number]?.container = container
+            return container
+        } catch {
+            if error.isTheEngines { expectStragglers() }
+            throw error
         }
     }
 
     /// What the launcher takes: of an image that says more, the first.
-    private static func variables(of image: EngineAPI.Image) -> [String] {
+    static func variables(of image: EngineAPI.Image) -> [String] {
         var bytes = 0
-        return (image.Config?.Env ?? []).prefix(ContainerEvent.maximumVariables).filter { variable in
+        return (image.config?.env ?? []).prefix(ContainerEvent.maximumVariables).filter { variable in
             bytes += variable.utf8.count
             return bytes <= ContainerEvent.maximumVariableBytes && !variable.utf8.contains(0)
         }
@@ -120,7 +151,7 @@ actor Broker {
     private func image(_ plan: ContainerPlan, _ api: EngineAPI) async throws(EngineFailure) -> EngineAPI.Image {
         let found = try await asking { () async throws(EngineFailure) in try await api.image(plan.image) }
         if let found {
-            if let system = found.Os, system != "linux" { throw .imageUnfit("the image is for \(system)") }
+            if let system = found.os, system != "linux" { throw .imageUnfit("the image is for \(system)") }
             return found
         }
         guard plan.pull == .missing else { throw .imageMissing(plan.image) }
@@ -142,19 +173,20 @@ actor Broker {
     // MARK: the engine
 
     /// The interface, negotiated once for each engine that is found.
-    private func engine() async throws(EngineFailure) -> EngineAPI {
-        if let wait = breaker.admit(now: monotonicNanoseconds()) { throw .resting(milliseconds: wait / 1_000_000 + 1) }
+    func engine() async throws(EngineFailure) -> EngineAPI {
         if let api { return api }
+        if let wait = breaker.admit(now: monotonicNanoseconds()) { throw .resting(milliseconds: wait / 1_000_000 + 1) }
+        // Whoever was let in asks, and what comes of it counts: else nobody would be let in after him.
         let client = client
         let found = try await asking { () async throws(EngineFailure) in try await EngineAPI.negotiate(client) }
         let isNew = api == nil
         api = found
-        if isNew { Task { await reconcile() } }
+        if isNew { sweepSoon() }
         return found
     }
 
     /// Counts for the breaker. After a failure of the engine's it may be another one that answers next.
-    private func asking<Value: Sendable>(
+    func asking<Value: Sendable>(
         _ question: @Sendable () async throws(EngineFailure) -> Value
     ) async throws(EngineFailure) -> Value {
         do throws(EngineFailure) {
@@ -177,67 +209,62 @@ actor Broker {
     /// Tried until it is gone.
     private func remove(_ number: UInt64) async {
         guard let container = orders[number]?.container else { return }
-        if !container.isEmpty { await remove(container) }
+        if !container.isEmpty, await !remove(container) { return }
         orders[number] = nil
         link.send(.removed(order: number))
     }
 
-    private func remove(_ container: String) async {
+    /// - Returns: whether it is gone. It is not when this process ends meanwhile: `end` sees to it then.
+    func remove(_ container: String) async -> Bool {
         var pause: UInt64 = 100
         while !isEnding {
             do throws(EngineFailure) {
                 let api = try await engine()
-                return try await asking { () async throws(EngineFailure) in try await api.remove(container) }
+                try await asking { () async throws(EngineFailure) in try await api.remove(container) }
+                return true
             } catch {
                 try? await Task.sleep(for: .milliseconds(Int64(Double(pause) * Double.random(in: 0.5...1))))
                 pause = min(pause * 2, 10_000)
             }
         }
+        return false
     }
 
-    /// Removes what is labelled as this owner's, or a dead one's, and is nobody's order.
-    private func reconcile() async {
-        do throws(EngineFailure) {
-            let api = try await engine()
-            for owner in [settings.owner] + settings.deadOwners {
-                let label = "\(ContainerCreation.ownerLabel)=\(owner)"
-                let found = try await asking { () async throws(EngineFailure) in
-                    try await api.containers(labelled: label)
-                }
-                for container in found where !isOrdered(container, of: owner) {
-                    let labels = container.Labels ?? [:]
-                    link.send(
-                        .note(
-                            "removing container \(container.Id.prefix(12)) (\(container.State ?? "?"), policy "
-                                + "\(labels["io.sandboxd.policy"] ?? "?"), run \(labels["io.sandboxd.run"] ?? "none")) that a "
-                                + "launcher that is no more has left"))
-                    await remove(container.Id)
-                }
-            }
-        } catch {
-            link.send(.note("what is left of earlier containers is not known: \(error)"))
-        }
-    }
+    // MARK: the end
 
-    /// One that is being created is known by its order alone.
-    private func isOrdered(_ container: EngineAPI.Listed, of owner: String) -> Bool {
-        guard owner == settings.owner else { return false }
-        if orders.values.contains(where: { $0.container == container.Id }) { return true }
-        guard let order = container.Labels?["io.sandboxd.order"].flatMap({ UInt64($0) }), let known = orders[order]
-        else { return false }
-        return known.isMaking && known.container.isEmpty
-    }
+    /// The launcher has at most this much patience with it, in nanoseconds (`ControlLoop.containersPatience`).
+    private static let patience: UInt64 = 3_500_000_000
 
     /// The launcher is gone, or goes: nothing of it stays.
     private func end() async {
         isEnding = true
-        guard let api else { return }
-        let containers = orders.values.map(\.container).filter { !$0.isEmpty }
-        await withTaskGroup(of: Void.self) { group in
-            for container in containers { group.addTask { try? await api.remove(container) } }
+        sweep.wake()
+        let deadline = monotonicNanoseconds() + Self.patience
+        var open = Set(orders.values.map(\.container).filter { !$0.isEmpty })
+        guard let api = await lastEngine() else { return }
+        repeat {
+            open.subtract(await removed(open, api))
+            let isMaking = orders.values.contains(where: \.isMaking)
+            // Also what was being created meanwhile.
+            let found = try? await api.containers(labelled: "\(ContainerCreation.makerLabel)=\(maker)")
+            open.formUnion(found?.map(\.id) ?? [])
+            if found != nil, open.isEmpty, !isMaking { return }
+            try? await Task.sleep(for: .milliseconds(20))
+        } while monotonicNanoseconds() < deadline
+    }
+
+    /// The breaker is for those who may come again.
+    private func lastEngine() async -> EngineAPI? {
+        if let api { return api }
+        return try? await EngineAPI.negotiate(client)
+    }
+
+    private func removed(_ containers: Set<String>, _ api: EngineAPI) async -> [String] {
+        await withTaskGroup(of: String?.self) { group in
+            for container in containers {
+                group.addTask { (try? await api.remove(container)) == nil ? nil : container }
+            }
+            return await group.reduce(into: []) { gone, container in if let container { gone.append(container) } }
         }
-        // What was being created meanwhile.
-        let label = "\(ContainerCreation.ownerLabel)=\(settings.owner)"
-        for container in (try? await api.containers(labelled: label)) ?? [] { try? await api.remove(container.Id) }
     }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import LaunchPlan
 
 /// The body of `POST /containers/create`: a policy in the engine's words. What an image's own configuration says of user, entry
@@ -80,14 +81,19 @@ struct ContainerCreation: Encodable, Equatable {
     }
 
     static let ownerLabel = "io.sandboxd.owner"
+    static let makerLabel = "io.sandboxd.maker"
+    static let orderLabel = "io.sandboxd.order"
+    static let policyLabel = "io.sandboxd.policy"
+    static let runLabel = "io.sandboxd.run"
+    static let tenantLabel = "io.sandboxd.tenant"
 
     func encoded() throws(EngineFailure) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         // The engine's names begin with a capital letter.
         encoder.keyEncodingStrategy = .custom { path in
-            let key = path.last!.stringValue
-            return EngineKey(stringValue: key.prefix(1).uppercased() + key.dropFirst())
+            let key = path.last?.stringValue ?? ""
+            return EngineKey(key.prefix(1).uppercased() + key.dropFirst())
         }
         do {
             return Array(try encoder.encode(self))
@@ -95,49 +101,57 @@ struct ContainerCreation: Encodable, Equatable {
             throw .incomprehensible("\(error)")
         }
     }
-
-    private struct EngineKey: CodingKey {
-        var stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
 }
 
 extension ContainerCreation {
     /// - Parameters:
     ///   - image: as the engine has it at this moment, by id.
-    ///   - initPath: the host's path of sandbox-init.
+    ///   - maker: the process that asks for it.
+    ///   - settings: the owner, and the host's path of sandbox-init.
+    ///   - processors: how many the host has.
     init(
-        _ order: ContainerOrder, _ specification: ContainerSpecification, image: EngineAPI.Image, owner: String,
-        initPath: String
+        _ order: ContainerOrder, _ specification: ContainerSpecification, image: EngineAPI.Image, maker: String,
+        settings: ContainerSettings, processors: Int = sysconf(Int32(_SC_NPROCESSORS_ONLN))
     ) throws(EngineFailure) {
         let policy = specification.policy
         let limits = policy.maximum
+        let memory = max(limits.memoryBytes, Self.leastMemory)
         var labels = [
-            Self.ownerLabel: owner, "io.sandboxd.order": "\(order.number)", "io.sandboxd.policy": policy.name,
+            Self.ownerLabel: settings.owner, Self.makerLabel: maker, Self.orderLabel: "\(order.number)",
+            Self.policyLabel: policy.name,
         ]
-        if !order.run.isEmpty { labels["io.sandboxd.run"] = order.run }
-        if let tenant = order.tenant { labels["io.sandboxd.tenant"] = "\(tenant)" }
+        if !order.run.isEmpty { labels[Self.runLabel] = order.run }
+        if let tenant = order.tenant { labels[Self.tenantLabel] = "\(tenant)" }
         self.init(
-            image: image.Id, user: "\(order.user.uid):\(order.user.gid)", entrypoint: ["/.sandbox/init"],
+            image: image.id, user: "\(order.user.uid):\(order.user.gid)", entrypoint: ["/.sandbox/init"],
             labels: labels,
             hostConfig: HostConfig(
                 networkMode: policy.container?.network ?? "none",
                 securityOpt: ["no-new-privileges=true"]
                     + (specification.profile.isEmpty ? [] : ["seccomp=\(specification.profile)"]),
-                memory: Int64(clamping: limits.memoryBytes),
-                memorySwap: Int64(clamping: limits.memoryBytes.saturatingAdd(limits.swapBytes)),
-                nanoCpus: Int64(limits.cpuMillicores) * 1_000_000,
+                memory: Int64(clamping: memory), memorySwap: Int64(clamping: memory.saturatingAdd(limits.swapBytes)),
+                nanoCpus: Self.nanoseconds(limits, processors),
                 // sandbox-init is one of them.
-                pidsLimit: Int64(limits.processes) + 1,
+                pidsLimit: min(Int64(limits.processes) + 1, Self.mostProcesses),
                 oomScoreAdj: 500,
                 ulimits: Self.ulimits(limits),
                 tmpfs: try Self.temporary(policy, image, for: order.user),
                 mounts: [
-                    Mount(source: initPath, target: "/.sandbox/init"),
+                    Mount(source: settings.initPath, target: "/.sandbox/init"),
                     Mount(source: order.socket, target: "/.sandbox/socket"),
                 ]))
+    }
+
+    // The engine refuses what is out of its range, also where it is no more than the host has. The launcher writes the very values
+    // into the container's cgroup, before there is a command in it.
+    private static let leastMemory: UInt64 = 6 << 20
+    private static let leastProcessors: Int64 = 10_000_000
+    /// The kernel's PID_MAX_LIMIT.
+    private static let mostProcesses: Int64 = 4_194_304
+
+    private static func nanoseconds(_ limits: LaunchLimits, _ processors: Int) -> Int64 {
+        let most = Int64(max(processors, 1)) * 1_000_000_000
+        return min(max(Int64(limits.cpuMillicores) * 1_000_000, leastProcessors), most)
     }
 
     private static func ulimits(_ limits: LaunchLimits) -> [Limit] {
@@ -164,9 +178,12 @@ extension ContainerCreation {
                 "rw,nosuid,nodev,\(execute),mode=1777,uid=\(user.uid),gid=\(user.gid),size=\(bytes),nr_inodes=\(inodes)"
         }
         var mounts: [String: String] = [:]
-        for path in image.Config?.Volumes?.keys.sorted() ?? [] {
-            guard path.utf8.first == UInt8(ascii: "/"), path.utf8.count > 1, !path.contains(":"), !path.contains(",")
-            else { throw .imageUnfit("the image has a volume at '\(path.prefix(80))', which cannot be covered") }
+        let volumes = image.config?.volumes?.keys.sorted() ?? []
+        guard volumes.count <= mostVolumes else { throw .imageUnfit("the image has \(volumes.count) volumes") }
+        for volume in volumes {
+            guard let path = coverable(volume) else {
+                throw .imageUnfit("the image has a volume at '\(volume.prefix(80))', which cannot be covered")
+            }
             mounts[path] = "ro,nosuid,nodev,noexec,mode=755,size=4096"
         }
         let size = policy.maximum.workspaceBytes ?? policy.maximum.tmpBytes ?? policy.tmpBytes
@@ -174,6 +191,21 @@ extension ContainerCreation {
         mounts["/tmp"] = options(policy.tmpBytes, nil)
         mounts["/dev/shm"] = options(policy.shmBytes, nil)
         return mounts
+    }
+
+    /// Each is a file system.
+    private static let mostVolumes = 64
+
+    /// A volume's path as the engine compares it with those of other mounts, clean(1): "/data/" is not covered by what is mounted at
+    /// "/data/". `nil` where covering it would hide what the container consists of, or where nobody can say what it names.
+    private static func coverable(_ path: String) -> String? {
+        guard path.utf8.first == UInt8(ascii: "/"), !path.contains(":"), !path.contains(","), path.printable == path
+        else { return nil }
+        let parts = path.split(separator: "/").filter { $0 != "." }
+        guard let first = parts.first, !parts.contains("..") else { return nil }
+        let clean = "/" + parts.joined(separator: "/")
+        let isOwn = ["proc", "sys", "dev", "sandbox", ".sandbox"].contains(first)
+        return isOwn && clean != "/dev/shm" && clean != "/sandbox/workspace" ? nil : clean
     }
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -6,6 +7,8 @@ import NIOPosix
 /// connection still lives.
 struct EngineClient: Sendable {
     let socket: String
+    /// What every patience is divided by: tests have less of it.
+    var haste: Int64 = 1
 
     /// Bytes of an answer that are read. The progress of fetching an image is the longest.
     private static let maximumAnswer = 32 << 20
@@ -24,6 +27,9 @@ struct EngineClient: Sendable {
             self.body = body
             self.patience = patience
         }
+
+        /// Without the query, which is long and nobody's to read.
+        var words: String { "\(method.rawValue) \(path.prefix { $0 != "?" })" }
     }
 
     struct Answer: Sendable {
@@ -42,7 +48,9 @@ struct EngineClient: Sendable {
         } catch let error as IOError {
             throw .unreachable(errno: error.errnoCode)
         } catch is ChannelError {
-            throw .slow("answer \(request.method.rawValue) \(request.path)")
+            throw .slow("answer \(request.words)")
+        } catch SocketAddressError.unixDomainSocketPathTooLong {
+            throw .unreachable(errno: ENAMETOOLONG)
         } catch {
             throw .incomprehensible("\(error)")
         }
@@ -50,8 +58,8 @@ struct EngineClient: Sendable {
 
     private func ask(_ request: Request, version: String?, on loop: any EventLoop) -> EventLoopFuture<Answer> {
         let promise = loop.makePromise(of: Answer.self)
-        let deadline = loop.scheduleTask(in: request.patience) {
-            promise.fail(EngineFailure.slow("answer \(request.method.rawValue) \(request.path.prefix { $0 != "?" })"))
+        let deadline = loop.scheduleTask(in: .nanoseconds(request.patience.nanoseconds / haste)) {
+            promise.fail(EngineFailure.slow("answer \(request.words)"))
         }
         ClientBootstrap(group: loop)
             .connectTimeout(.seconds(2))

@@ -15,8 +15,12 @@ enum EngineFailure: Error, Equatable {
     case incomprehensible(String)
     /// Its interface is too old or too new.
     case version(String)
+    /// Another one has taken its place since its interface was negotiated.
+    case replaced
     /// Its own words.
     case refused(status: Int, String)
+    /// The launcher has taken the policy back.
+    case policyForgotten
     case imageMissing(String)
     case imagePulling(String)
     /// The image asks for something that no policy gives.
@@ -25,8 +29,8 @@ enum EngineFailure: Error, Equatable {
     /// Whether it says nothing of the request but of the engine, so that others would fail too.
     var isTheEngines: Bool {
         switch self {
-        case .unreachable, .closed, .slow, .incomprehensible: true
-        case .resting, .version, .refused, .imageMissing, .imagePulling, .imageUnfit: false
+        case .unreachable, .closed, .slow, .incomprehensible, .replaced: true
+        case .resting, .version, .refused, .imageMissing, .imagePulling, .imageUnfit, .policyForgotten: false
         }
     }
 
@@ -36,6 +40,12 @@ enum EngineFailure: Error, Equatable {
     ///   - stage: what it was asked for.
     ///   - engine: its socket.
     func launchFailure(at stage: LaunchStage, engine: String) -> LaunchFailure {
+        var failure = failure(at: stage, engine)
+        failure.subject = failure.subject.printable
+        return failure
+    }
+
+    private func failure(at stage: LaunchStage, _ engine: String) -> LaunchFailure {
         switch self {
         case .unreachable(let code):
             LaunchFailure(.containerEngine, errno: code, engine, retryAfterMilliseconds: 1000)
@@ -54,6 +64,11 @@ enum EngineFailure: Error, Equatable {
                 .containerEngine, errno: EPROTO, "\(engine) says what is not understood: \(what)",
                 retryAfterMilliseconds: 5000)
         case .version(let what): LaunchFailure(.containerEngine, what)
+        case .replaced:
+            LaunchFailure(
+                .containerEngine, errno: ESTALE, "\(engine), where another engine answers now",
+                retryAfterMilliseconds: 100)
+        case .policyForgotten: LaunchFailure(.refused, errno: ESTALE, "the policy was replaced")
         case .imageMissing(let image): LaunchFailure(.containerImage, errno: ENOENT, image)
         case .imagePulling(let image):
             LaunchFailure(
@@ -65,9 +80,20 @@ enum EngineFailure: Error, Equatable {
 
     private static func refusal(_ stage: LaunchStage, _ status: Int, _ words: String) -> LaunchFailure {
         let isFull = words.contains("no space left on device")
-        // 5xx may be the moment's; 4xx is the request's.
+        // 5xx may be the moment's; 4xx is the request's, but for a conflict: names and states of the next are others.
         return LaunchFailure(
             stage, errno: isFull ? ENOSPC : EIO, "the engine says (\(status)): \(words)",
-            retryAfterMilliseconds: isFull || status >= 500 ? 5000 : nil)
+            retryAfterMilliseconds: isFull || status >= 500 ? 5000 : status == 409 ? 1000 : nil)
+    }
+}
+
+extension String {
+    /// An engine's words may hold an image's, and the launcher's protocol has no NUL in its strings.
+    var printable: String {
+        var result = String.UnicodeScalarView()
+        for scalar in unicodeScalars {
+            result.append(scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) ? " " : scalar)
+        }
+        return String(result)
     }
 }

@@ -25,4 +25,5 @@ do {
 } catch {
     stop("\(error)")
 }
-await Broker.serve(link: ContainerCommand.descriptor)
+guard await Broker.serve(LauncherLink(ContainerCommand.descriptor)) else { stop("the launcher said nothing") }
+exit(0)

@@ -205,11 +205,19 @@ final class LauncherHarness {
         }
     }
 
+    /// What sandboxd's end is to it.
+    func end() {
+        shutdown(control.number, Int32(SHUT_RDWR))
+        if !hasEnded { program.wait() }
+        hasEnded = true
+    }
+
+    private var hasEnded = false
+
     deinit {
         closePeer()
         if served >= 0 { close(served) }
-        shutdown(control.number, Int32(SHUT_RDWR))
-        program.wait()
+        end()
     }
 }
 
