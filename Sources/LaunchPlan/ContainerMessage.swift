@@ -251,7 +251,7 @@ package struct ContainerOrder: Sendable, Equatable {
     init(from reader: inout BinaryReader) throws(PlanError) {
         number = try reader.integer()
         policy = try reader.integer()
-        user = ContainerPlan.User(uid: try reader.integer(), gid: try reader.integer())
+        user = try ContainerPlan.User(from: &reader)
         socket = try reader.string("socket", maximum: 256)
         run = try reader.string("run", maximum: 64)
         tenant = try reader.optional("tenant")

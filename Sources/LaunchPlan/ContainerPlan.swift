@@ -16,6 +16,12 @@ package struct ContainerPlan: Sendable, Equatable {
             self.uid = uid
             self.gid = gid
         }
+
+        /// Nobody's user is root, or the number that means none.
+        init(from reader: inout BinaryReader) throws(PlanError) {
+            (uid, gid) = (try reader.integer(), try reader.integer())
+            guard ![0, .max].contains(uid), ![0, .max].contains(gid) else { throw .badValue("user") }
+        }
     }
 
     /// As the engine names it: `NAME`, `NAME:TAG` or `NAME@sha256:DIGEST`.
@@ -47,8 +53,9 @@ package struct ContainerPlan: Sendable, Equatable {
         writer.put(plan.image)
         writer.put(plan.pull.rawValue)
         writer.put(plan.user != nil)
-        writer.put(plan.user?.uid ?? 0)
-        writer.put(plan.user?.gid ?? 0)
+        // Where there is none, one that could be: numbers are read before they are thrown away.
+        writer.put(plan.user?.uid ?? 1)
+        writer.put(plan.user?.gid ?? 1)
         writer.put(plan.network != nil)
         writer.put(plan.network ?? "")
         writer.put(plan.ahead)
@@ -59,7 +66,7 @@ package struct ContainerPlan: Sendable, Equatable {
         let image = try reader.string("image", maximum: 512)
         guard let pull = Pull(rawValue: try reader.integer()) else { throw .badValue("pull") }
         let hasUser = try reader.bool("user")
-        let user = User(uid: try reader.integer(), gid: try reader.integer())
+        let user = try User(from: &reader)
         let hasNetwork = try reader.bool("network")
         let network = try reader.string("network", maximum: 256)
         return ContainerPlan(

@@ -165,7 +165,12 @@ actor Broker {
         do throws(EngineFailure) {
             try await api.pull(image)
         } catch {
-            failedPulls[image] = error
+            failedPulls[image] =
+                if case .refused(let status, let words) = error {
+                    .imageUnfetched("\(image), which was not fetched: \(words)", mayCome: status >= 500)
+                } else {
+                    error
+                }
         }
         pulling.remove(image)
     }

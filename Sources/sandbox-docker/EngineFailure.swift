@@ -23,6 +23,8 @@ enum EngineFailure: Error, Equatable {
     case policyForgotten
     case imageMissing(String)
     case imagePulling(String)
+    /// In the engine's words; whether it may be there another time.
+    case imageUnfetched(String, mayCome: Bool)
     /// The image asks for something that no policy gives.
     case imageUnfit(String)
 
@@ -30,7 +32,9 @@ enum EngineFailure: Error, Equatable {
     var isTheEngines: Bool {
         switch self {
         case .unreachable, .closed, .slow, .incomprehensible, .replaced: true
-        case .resting, .version, .refused, .imageMissing, .imagePulling, .imageUnfit, .policyForgotten: false
+        case .resting, .version, .refused, .imageMissing, .imagePulling, .imageUnfetched, .imageUnfit,
+            .policyForgotten:
+            false
         }
     }
 
@@ -54,7 +58,7 @@ enum EngineFailure: Error, Equatable {
                 .containerEngine, errno: ECONNRESET, "\(engine) closed the connection", retryAfterMilliseconds: 1000)
         case .slow(let what):
             LaunchFailure(
-                stage, errno: ETIMEDOUT, "the engine did not \(what) in time", retryAfterMilliseconds: 5000)
+                stage.ofTheEngine, errno: ETIMEDOUT, "the engine did not \(what) in time", retryAfterMilliseconds: 5000)
         case .resting(let wait):
             LaunchFailure(
                 .containerEngine, errno: ECONNREFUSED, "\(engine), which has failed and is not asked for a while",
@@ -73,6 +77,8 @@ enum EngineFailure: Error, Equatable {
         case .imagePulling(let image):
             LaunchFailure(
                 .containerImage, errno: EINPROGRESS, "\(image), which is being fetched", retryAfterMilliseconds: 5000)
+        case .imageUnfetched(let why, let mayCome):
+            LaunchFailure(.containerImage, errno: EIO, why, retryAfterMilliseconds: mayCome ? 5000 : nil)
         case .imageUnfit(let why): LaunchFailure(.containerImage, errno: EINVAL, why)
         case .refused(let status, let words): Self.refusal(stage, status, words)
         }
@@ -82,9 +88,15 @@ enum EngineFailure: Error, Equatable {
         let isFull = words.contains("no space left on device")
         // 5xx may be the moment's; 4xx is the request's, but for a conflict: names and states of the next are others.
         return LaunchFailure(
-            stage, errno: isFull ? ENOSPC : EIO, "the engine says (\(status)): \(words)",
+            status >= 500 ? stage.ofTheEngine : stage, errno: isFull ? ENOSPC : EIO,
+            "the engine says (\(status)): \(words)",
             retryAfterMilliseconds: isFull || status >= 500 ? 5000 : status == 409 ? 1000 : nil)
     }
+}
+
+extension LaunchStage {
+    /// Where it fails it says nothing of an image.
+    fileprivate var ofTheEngine: LaunchStage { self == .containerImage ? .containerEngine : self }
 }
 
 extension String {

@@ -15,6 +15,24 @@ enum PlanTarget {
             require(encoded.count <= LauncherEvent.maximumBytes, "an event grew to \(encoded.count) bytes")
             require((try? LauncherEvent(decoding: encoded)) == event, "an event reads back as another")
         }
+        runContainers(bytes)
+    }
+
+    /// What sandbox-docker reads from the launcher, and what root reads from it.
+    private static func runContainers(_ bytes: [UInt8]) {
+        if let command = try? ContainerCommand(decoding: bytes) {
+            let encoded = command.encoded
+            require(encoded.count <= ContainerCommand.maximumBytes, "a command grew to \(encoded.count) bytes")
+            require((try? ContainerCommand(decoding: encoded)) == command, "a command reads back as another")
+            if case .make(let order) = command {
+                require(order.user.uid != 0 && order.user.gid != 0, "a container of root's")
+            }
+        }
+        if let event = try? ContainerEvent(decoding: bytes) {
+            let encoded = event.encoded
+            require(encoded.count <= ContainerEvent.maximumBytes, "an event grew to \(encoded.count) bytes")
+            require((try? ContainerEvent(decoding: encoded)) == event, "an event reads back as another")
+        }
     }
 
     /// What everything behind the decoder takes for granted.
@@ -31,7 +49,38 @@ enum PlanTarget {
         cpuSeconds: 20)
 
     static var seeds: [[UInt8]] {
-        commands.map(\.encoded) + events.map(\.encoded)
+        commands.map(\.encoded) + events.map(\.encoded) + containerCommands.map(\.encoded)
+            + containerEvents.map(\.encoded)
+    }
+
+    private static var containerCommands: [ContainerCommand] {
+        var policy = CompiledPolicy(
+            name: "tools", readPaths: [], tmpBytes: 16 << 20, shmBytes: 4 << 20, workspaceMode: .write,
+            workspaceRoots: ["~"],
+            executeWritten: false, loopback: false, maximum: limits)
+        policy.container = ContainerPlan(
+            image: "tools:1", pull: .missing, user: .init(uid: 4321, gid: 1234), network: "own", ahead: 2)
+        let user = ContainerPlan.User(uid: 70001, gid: 70002)
+        return [
+            .settings(
+                ContainerSettings(
+                    engine: "/run/docker.sock", initPath: "/sandbox-init", owner: "block-1",
+                    deadOwners: ["block-2", "block-3"],
+                    living: [.init(order: 4, container: String(repeating: "0f", count: 32))])),
+            .policy(ContainerSpecification(number: 1, policy: policy, profile: "{}")), .forget(policy: 1),
+            .make(ContainerOrder(number: 5, policy: 1, user: user, socket: "/run/s", run: "r", tenant: 1000)),
+            .make(ContainerOrder(number: 6, policy: 1, user: user, socket: "/run/s")), .name(order: 6, name: "r"),
+            .remove(order: 5),
+        ]
+    }
+
+    private static var containerEvents: [ContainerEvent] {
+        [
+            .started(order: 5, container: String(repeating: "0f", count: 32), environment: ["PATH=/bin", "A=b"]),
+            .failed(
+                order: 5, failure: LaunchFailure(.containerImage, errno: 2, "tools:1", retryAfterMilliseconds: 5000)),
+            .removed(order: 5), .note("removing container"),
+        ]
     }
 
     private static var commands: [LauncherCommand] {

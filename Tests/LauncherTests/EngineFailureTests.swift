@@ -175,7 +175,7 @@ import Testing
 
     private static let refusals = [
         Refusal("GET /images", 404, #"{"message":"No such image"}"#, .containerImage, ENOENT, retry: nil, "tools:1"),
-        Refusal("GET /images", 500, #"{"message":"oops"}"#, .containerImage, EIO, retry: 5000, "oops"),
+        Refusal("GET /images", 500, #"{"message":"oops"}"#, .containerEngine, EIO, retry: 5000, "oops"),
         Refusal(
             "GET /images", 200, #"{"Id":"sha256:1","Os":"windows"}"#, .containerImage, EINVAL, retry: nil, "windows"),
         Refusal(

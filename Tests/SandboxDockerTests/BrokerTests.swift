@@ -208,6 +208,7 @@ import Testing
             let failure = try #require(try await fixture.failure(round * 2 + 2, policy: 2))
             #expect(failure.errno == EIO && failure.subject.contains("manifest unknown"))
             #expect(failure.stage == .containerImage && failure.retryAfterMilliseconds == nil)
+            #expect(failure.subject.contains("pulled:1"))
         }
         try await fixture.end()
     }

@@ -38,6 +38,8 @@ import Testing
         Row(.policyForgotten, .refused, ESTALE, retry: nil, "replaced"),
         Row(.imageMissing("a:1"), .containerImage, ENOENT, retry: nil, "a:1"),
         Row(.imagePulling("a:1"), .containerImage, EINPROGRESS, retry: 5000, "a:1, which is being fetched"),
+        Row(.imageUnfetched("a:1", mayCome: true), .containerImage, EIO, retry: 5000, "a:1"),
+        Row(.imageUnfetched("a:1", mayCome: false), .containerImage, EIO, retry: nil, "a:1"),
         Row(.imageUnfit("no"), .containerImage, EINVAL, retry: nil, "no"),
         Row(.refused(status: 400, "bad"), .containerStart, EIO, retry: nil, "(400): bad"),
         Row(.refused(status: 404, "none"), .containerStart, EIO, retry: nil, "(404): none"),
@@ -56,6 +58,16 @@ import Testing
         #expect(failure.retryAfterMilliseconds == row.retry, "\(row.failure): \(failure)")
         #expect(failure.subject.contains(row.words), "\(failure.subject)")
         #expect(row.failure.isTheEngines == row.isTheEngines, "\(row.failure)")
+    }
+
+    @Test func `an engine that fails at an image says nothing of the image`() {
+        for failure in [EngineFailure.slow("x"), .refused(status: 500, "x")] {
+            #expect(failure.launchFailure(at: .containerImage, engine: "/e").stage == .containerEngine)
+            #expect(failure.launchFailure(at: .containerCreate, engine: "/e").stage == .containerCreate)
+        }
+        #expect(
+            EngineFailure.refused(status: 400, "x").launchFailure(at: .containerImage, engine: "/e").stage
+                == .containerImage)
     }
 
     @Test func `what an engine says is one line that the launcher can read`() throws {
