@@ -9,6 +9,8 @@ final class ArrivingContainer {
     let number: UInt64
     let policy: PreparedPolicy
     let slot: IdentitySlot
+    /// Whom it was made for, as its labels say: nobody else gets it. `nil`: for whoever comes.
+    let run: UInt64?
     /// CLOCK_MONOTONIC, nanoseconds: when nobody waits for it any more.
     let deadline: UInt64
     private(set) var rendezvous: Rendezvous?
@@ -18,9 +20,12 @@ final class ArrivingContainer {
     private(set) var sandbox: PreparedSandbox?
 
     /// Less than sandboxd's patience with a start, so that it is this process that says what is wrong.
-    private static let patience: UInt64 = 25_000_000_000
+    static let patience: UInt64 = 25_000_000_000
 
-    init(number: UInt64, policy: PreparedPolicy, slot: IdentitySlot, path: String) throws(LaunchFailure) {
+    init(
+        number: UInt64, policy: PreparedPolicy, slot: IdentitySlot, run: UInt64?, path: String
+    ) throws(LaunchFailure) {
+        self.run = run
         self.number = number
         self.policy = policy
         self.slot = slot

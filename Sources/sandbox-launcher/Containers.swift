@@ -128,12 +128,27 @@ struct Containers {
     /// The next one to order: for who waits first, then ahead.
     func next(now: UInt64, current: [PreparedPolicy]) -> PreparedPolicy? {
         guard arriving.count < Self.mostArriving else { return nil }
-        if let first = queue.policies.first(where: { queue.count(of: $0) > there($0) }) { return first }
+        if let first = queue.policies.first(where: isShort) { return first }
         return current.first { policy in
             guard let plan = policy.policy.container, plan.ahead > 0 else { return false }
             let isPaused = known.contains { $0.value === policy && pausedUntil[$0.key, default: 0] > now }
             return !isPaused && there(policy) < Int(min(plan.ahead, ContainerPlan.mostAhead)) + queue.count(of: policy)
         }
+    }
+
+    /// Whether more of a policy's are waited for than are there or on their way. Where none is made ahead each is made for one run.
+    private func isShort(_ policy: PreparedPolicy) -> Bool {
+        if policy.policy.container?.ahead == 0 { return queue.firstUnordered(of: policy) != nil }
+        return queue.count(of: policy) > there(policy)
+    }
+
+    /// One that waits and is one too many: those that it was made for have gone.
+    func surplus() -> UInt64? {
+        for (order, entry) in waiting {
+            let wanted = Int(entry.policy.policy.container?.ahead ?? 0) + queue.count(of: entry.policy)
+            if waiting.values.count(where: { $0.policy === entry.policy }) > wanted { return order }
+        }
+        return nil
     }
 
     /// When something is to be done if nothing happens (CLOCK_MONOTONIC, nanoseconds).

@@ -8,12 +8,14 @@ import LinuxSystem
 extension ControlLoop {
     /// A checked request of a policy with `backend: docker`.
     mutating func launchInContainer(_ start: RunStart) throws(LaunchFailure) {
-        if try useContainer(start) { return }
+        if try useContainer(start, hasWaited: false) { return }
         containers.queue.append(try at(.descriptors) { () throws(SystemError) in try RunQueue.Entry(start) })
     }
 
     /// Returns whether one that waited has it now.
-    private mutating func useContainer(_ start: RunStart, signals: [Int32] = []) throws(LaunchFailure) -> Bool {
+    private mutating func useContainer(
+        _ start: RunStart, hasWaited: Bool, signals: [Int32] = []
+    ) throws(LaunchFailure) -> Bool {
         while let sandbox = containers.take(start.policy) {
             guard let room = sandbox.container else { continue }
             readiness.forget(sandbox.process.pidfd.number)
@@ -31,6 +33,7 @@ extension ControlLoop {
                 continue
             }
             if !start.request.id.isEmpty { tell(.name(order: room.order, name: start.request.id)) }
+            if !start.request.probe { pool.served(fromPool: !hasWaited) }
             try begin(used, signals: signals)
             return true
         }
@@ -44,6 +47,7 @@ extension ControlLoop {
         startContainers(current)
         giveUpLate()
         for order in containers.unremoved { remove(order) }
+        while let order = containers.surplus() { buryWaitingContainer(order) }
         while containers.link != nil || containers.queue.count > 0,
             let policy = containers.next(now: monotonicNanoseconds(), current: current)
         {
@@ -130,14 +134,16 @@ extension ControlLoop {
         }
         do throws(LaunchFailure) {
             let path = "\(IdentitySlots.directory)/container-\(host.slots.block ?? 0)-\(number)"
-            let arriving = try ArrivingContainer(number: number, policy: policy, slot: slot, path: path)
+            // Ones that are made ahead are anybody's.
+            let request = plan.ahead == 0 ? containers.queue.firstUnordered(of: policy) : nil
+            let arriving = try ArrivingContainer(
+                number: number, policy: policy, slot: slot, run: request?.start.request.run, path: path)
             if let socket = arriving.rendezvous?.socket.number {
                 try at(.descriptors) { () throws(SystemError) in
                     try readiness.add(socket, token: Kind.rendezvous.token(number))
                 }
             }
             containers.began(arriving)
-            let request = containers.queue.firstUnordered(of: policy)
             request?.isOrdered = true
             tell(
                 .make(
@@ -186,7 +192,9 @@ extension ControlLoop {
             }
             containers.isReady(sandbox, of: arriving.policy)
             keep(sandbox, of: arriving.policy)
-            serveContainers(arriving.policy)
+            guard let run = arriving.run else { return serveContainers(arriving.policy) }
+            // Else it is a surplus: whom it was made for is gone.
+            if let entry = containers.queue.take(run) { serve(entry) }
         } catch {
             fail(arriving, error)
         }
@@ -210,15 +218,20 @@ extension ControlLoop {
     }
 
     private mutating func serveContainers(_ policy: PreparedPolicy) {
-        while let entry = containers.queue.next(of: policy) {
-            do throws(LaunchFailure) {
-                guard try useContainer(entry.start, signals: entry.signals) else {
-                    containers.queue.putBack(entry)
-                    return
-                }
-            } catch {
-                send(.failed(run: entry.start.request.run, failure: error))
-            }
+        while let entry = containers.queue.next(of: policy), serve(entry) {}
+    }
+
+    /// Returns whether there was a container for it; else it waits on.
+    @discardableResult
+    private mutating func serve(_ entry: RunQueue.Entry) -> Bool {
+        do throws(LaunchFailure) {
+            if try useContainer(entry.start, hasWaited: true, signals: entry.signals) { return true }
+            entry.isOrdered = false
+            containers.queue.putBack(entry)
+            return false
+        } catch {
+            send(.failed(run: entry.start.request.run, failure: error))
+            return true
         }
     }
 
@@ -272,12 +285,15 @@ extension ControlLoop {
             remove(arriving.number)
             host.slots.giveBack(arriving.slot)
         }
-        fail(arriving.policy, failure)
+        fail(arriving.policy, failure, run: arriving.run)
     }
 
-    private mutating func fail(_ policy: PreparedPolicy, _ failure: LaunchFailure) {
+    /// - Parameter run: whom it was for; `nil`: for whoever has waited longest.
+    private mutating func fail(_ policy: PreparedPolicy, _ failure: LaunchFailure, run: UInt64? = nil) {
         containers.failed(policy, retryAfter: failure.retryAfterMilliseconds)
-        if let entry = containers.queue.next(of: policy) {
+        if let run {
+            if containers.queue.remove(run) { send(.failed(run: run, failure: failure)) }
+        } else if let entry = containers.queue.next(of: policy) {
             send(.failed(run: entry.start.request.run, failure: failure))
         } else {
             say("policy '\(policy.policy.name)': no container is made ahead: \(failure.stage.name): \(failure.subject)")
@@ -292,6 +308,12 @@ extension ControlLoop {
 
     private mutating func giveUpLate() {
         let now = monotonicNanoseconds()
+        // Behind others, for whom the engine has taken so long.
+        while let entry = containers.queue.next(before: now - ArrivingContainer.patience) {
+            let failure = LaunchFailure(
+                .containerStart, errno: ETIMEDOUT, "the engine has not come to it in time", retryAfterMilliseconds: 5000)
+            send(.failed(run: entry.start.request.run, failure: failure))
+        }
         for arriving in containers.arriving.values where arriving.deadline <= now {
             fail(
                 arriving,

@@ -75,6 +75,14 @@ final class PreparedPolicy {
         guard host.rights.isRoot else {
             throw LaunchFailure(.refused, "backend docker: only a launcher that is root serves it")
         }
+        // What cannot be kept in an image is refused here too, whoever let it through.
+        let rates = [policy.maximum.readBytesPerSecond, policy.maximum.writeBytesPerSecond]
+        guard policy.readPaths.isEmpty, policy.hidePaths.isEmpty, policy.executePaths == nil, policy.libraryPaths == nil,
+            rates == [nil, nil]
+        else {
+            throw LaunchFailure(
+                .refused, errno: EPERM, "backend docker: paths of the host, a list of programs and rates cannot be kept in an image")
+        }
         var request = filterRequest(policy, memory: host.memory)
         // Whether files in memory can be executed is a setting of pid namespaces, and an engine's is not to be written.
         if !policy.executesWritten { request.refusesMemoryFiles = true }

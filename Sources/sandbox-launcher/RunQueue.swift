@@ -79,6 +79,12 @@ struct RunQueue {
         entries.first { $0.start.policy === policy && !$0.isOrdered }
     }
 
+    /// Takes out a run, if it is here.
+    mutating func take(_ run: UInt64) -> Entry? {
+        guard let index = entries.firstIndex(where: { $0.start.request.run == run }) else { return nil }
+        return entries.remove(at: index)
+    }
+
     /// Puts one back where it was.
     mutating func putBack(_ entry: Entry) { entries.insert(entry, at: 0) }
 

@@ -34,7 +34,7 @@ struct ExecTests {
         let (ran, result, _) = try exec(["--policy", "python"], ["python3", "-c", "print(6 * 7)"])
         #expect(ran.status == 0 && ran.output == "42\n" && ran.errors == "")
         #expect(result?.outcome.reason == .exited && result?.outcome.code == 0)
-        #expect(result?.policy == "python" && result?.backend == "native" && result?.id.count == 32)
+        #expect(result?.policy == "python" && result?.backend == Backend.current.rawValue && result?.id.count == 32)
         #expect(result?.usage.memoryPeakBytes ?? 0 > 1 << 20)
         #expect(result?.usage.stdoutBytes == 3)
         #expect(result?.limits.memoryBytes == 512 << 20)
@@ -98,10 +98,13 @@ struct ExecTests {
         #expect(missing.error?.message.contains("no-such-program") == true)
         let plain = try exec([], ["/usr/lib/os-release"])
         #expect(plain.ran.status == 126 && plain.error?.code == .programNotExecutable)
-        // Here it is the sandbox that refuses, and it can say so.
+        // Here it is the sandbox that refuses, and it can say so. In a container that file is the engine's, like any that is no program.
         let refused = try exec(["--policy", "python"], ["/etc/hosts"])
-        #expect(refused.ran.status == 126 && refused.result?.outcome.reason == .denied)
-        #expect(refused.result?.denials.map(\.kind) == [.exec])
+        #expect(refused.ran.status == 126)
+        if Backend.current == .native {
+            #expect(refused.result?.outcome.reason == .denied)
+            #expect(refused.result?.denials.map(\.kind) == [.exec])
+        }
         let directory = try exec([], ["/usr"])
         #expect(directory.ran.status == 126)
     }

@@ -5,7 +5,7 @@ import SandboxTestSupport
 import Testing
 
 /// What a real service says of its warm pool.
-@Suite(.needs(.root), .needs(.cgroup), .serialized)
+@Suite(.needs(.root), .needs(.cgroup), .nativeOnly("the pool's capacity is the native backend's"), .serialized)
 struct ServiceStatsTests {
     /// The one thing that `sandboxctl stats` prints.
     private func printed(_ service: ServiceFixture) throws -> ServiceStats {
