@@ -155,7 +155,7 @@ package struct ContainerSettings: Sendable, Equatable {
         self.deadOwners = deadOwners
     }
 
-    private static let mostLiving: UInt32 = 4096
+    package static let mostLiving = 4096
 
     func encode(to writer: inout BinaryWriter) {
         writer.put(engine)
@@ -176,7 +176,7 @@ package struct ContainerSettings: Sendable, Equatable {
         deadOwners = try reader.strings("dead owners", maximumCount: 1024, maximumBytes: 64)
         living = []
         let count = try reader.integer(UInt32.self)
-        guard count <= Self.mostLiving else { throw .tooLarge("living") }
+        guard count <= UInt32(Self.mostLiving) else { throw .tooLarge("living") }
         for _ in 0..<count {
             living.append(
                 Living(order: try reader.integer(), container: try reader.string("container", maximum: 64)))

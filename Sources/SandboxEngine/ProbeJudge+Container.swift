@@ -46,14 +46,18 @@ extension ProbeJudge {
         default: break
         }
         // Covered by nothing, or by /dev/null.
-        if mount.point.hasPrefix("/proc/") { return mount.root == "/null" && mount.type == "tmpfs" ? ["nosuid"] : ["ro"] }
+        if mount.point.hasPrefix("/proc/") {
+            return mount.root == "/null" && mount.type == "tmpfs" ? ["nosuid"] : ["ro"]
+        }
         // Under a cover: `masked` looks whether there is one.
         if mount.point.hasPrefix("/sys/") { return mount.type == "tmpfs" ? [] : restricted }
         // /tmp, /dev/shm, the workspace, and the image's volumes.
         return mount.type == "tmpfs" && !mount.point.hasPrefix("/dev/") || mount.point == "/dev/shm" ? written : nil
     }
 
-    static let mountsInContainer = ["/", "/proc", "/proc/sys", "/dev/pts", "/dev/shm", "/tmp", "/sandbox/workspace", "/sys"]
+    static let mountsInContainer = [
+        "/", "/proc", "/proc/sys", "/dev/pts", "/dev/shm", "/tmp", "/sandbox/workspace", "/sys",
+    ]
     static let devicesInContainer: Set = ["mqueue", "core", "console"]
 
     /// Whether an engine's empty directory is what is seen at a path: the mount table has the one on top last.

@@ -90,7 +90,8 @@ final class ProbeRun {
             finishIfDone()
         case .failed(_, let failure):
             let request = LaunchRequest(
-                run: number, policy: policy, client: 0, workspace: nil, cwd: "", argv: [ProbePlan.program], environment: [],
+                run: number, policy: policy, client: 0, workspace: nil, cwd: "", argv: [ProbePlan.program],
+                environment: [],
                 limits: LaunchLimits(memoryBytes: 0, cpuMillicores: 0, processes: 0, openFiles: 0, fileSizeBytes: 0),
                 terminal: false)
             let error = ServiceError(failure, request: request)

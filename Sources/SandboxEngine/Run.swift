@@ -275,7 +275,8 @@ package final class Run {
         let message = "policy '\(plan.policy)' (\(refused?.rule ?? "")) refused to execute \(refused?.subject ?? "")"
         return .success(
             RunResult(
-                id: id, policy: plan.policy, backend: compiled.backend, outcome: Outcome(reason: .denied, message: message), limits: limits,
+                id: id, policy: plan.policy, backend: compiled.backend,
+                outcome: Outcome(reason: .denied, message: message), limits: limits,
                 denials: denials, trace: trace, weaker: weaker))
     }
 
@@ -296,7 +297,8 @@ package final class Run {
         }
         let hits = report.map { LimitHit.list($0, limits: limits, policy: compiled) } ?? []
         return RunResult(
-            id: id, policy: plan.policy, backend: compiled.backend, outcome: outcome, usage: usage, limits: limits, limitsHit: hits,
+            id: id, policy: plan.policy, backend: compiled.backend, outcome: outcome, usage: usage, limits: limits,
+            limitsHit: hits,
             denials: report?.denials.map(policy.denial) ?? [], trace: trace, weaker: weaker)
     }
 

@@ -41,7 +41,9 @@ final class ArrivingContainer {
             let peer = connection.peer
             guard peer.uid == slot.command, peer.gid == slot.commandGroup,
                 connections.first.map({ $0.peer == peer }) ?? true
-            else { throw LaunchFailure(.containerEnter, errno: EPERM, "another than the container's first process came") }
+            else {
+                throw LaunchFailure(.containerEnter, errno: EPERM, "another than the container's first process came")
+            }
             connections.append(connection)
         }
         return connections.count == 2
@@ -95,7 +97,9 @@ final class ArrivingContainer {
             if error.errno == EAGAIN { return nil }
             throw LaunchFailure(.initReceive, error)
         }
-        guard let message else { throw LaunchFailure(.initReceive, errno: ECHILD, "the container's first process has ended") }
+        guard let message else {
+            throw LaunchFailure(.initReceive, errno: ECHILD, "the container's first process has ended")
+        }
         message.closeAll()
         if let failure = LaunchFailure(report: message.bytes) { throw failure }
         sandbox.isReady = true

@@ -19,7 +19,8 @@ final class ContainerLink {
         for end in [own, theirs] { try MessageSocket.growBuffers(of: end, to: Self.bufferBytes) }
         let program = try InitExecutable.siblingPath(ContainerCommand.program)
         process = try ChildProcess(
-            executing: program, arguments: [ContainerCommand.program, "\(SandboxIdentities.engineClient)", "\(status.st_gid)"],
+            executing: program,
+            arguments: [ContainerCommand.program, "\(SandboxIdentities.engineClient)", "\(status.st_gid)"],
             environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], socket: other.number)
         try send(.settings(settings))
     }
@@ -52,6 +53,8 @@ final class ContainerLink {
 
     /// It removes its containers when its socket ends, and then ends itself.
     func end(patience milliseconds: Int32) {
+        // One that is not let may not begin to clear away: another one is started, and runs go on.
+        if milliseconds == 0 { kill(process.pid, SIGKILL) }
         shutdown(socket.number, Int32(SHUT_RDWR))
         guard !process.wait(milliseconds: milliseconds) else { return }
         // This process's child, which is not reaped: the number is its own.

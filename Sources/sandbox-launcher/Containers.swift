@@ -27,6 +27,8 @@ struct Containers {
     private(set) var living: [UInt64: String] = [:]
     /// Orders that sandbox-docker is to remove and could not be told of.
     var unremoved: Set<UInt64> = []
+    /// Identities of containers that came to nothing and may be there still.
+    var held: [UInt64: IdentitySlot] = [:]
     /// Ones that are made ahead are tried again at this time, by policy's number (CLOCK_MONOTONIC, nanoseconds).
     private var pausedUntil: [UInt32: UInt64] = [:]
 
@@ -86,7 +88,7 @@ struct Containers {
 
     /// Which containers a sandbox-docker that is started anew finds, and must let live.
     var survivors: [ContainerSettings.Living] {
-        living.filter { !$0.value.isEmpty && !unremoved.contains($0.key) }
+        living.filter { !$0.value.isEmpty && !unremoved.contains($0.key) }.prefix(ContainerSettings.mostLiving)
             .map { ContainerSettings.Living(order: $0.key, container: $0.value) }
     }
 

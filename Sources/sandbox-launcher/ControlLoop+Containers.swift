@@ -73,7 +73,8 @@ extension ControlLoop {
 
     /// Ones of policies that nobody can name any more.
     private mutating func discardContainers() {
-        for (order, entry) in containers.waiting where !containers.known.values.contains(where: { $0 === entry.policy }) {
+        for (order, entry) in containers.waiting where !containers.known.values.contains(where: { $0 === entry.policy })
+        {
             if let sandbox = containers.remove(waiting: order) {
                 readiness.forget(sandbox.process.pidfd.number)
                 abandon(sandbox)
@@ -243,7 +244,9 @@ extension ControlLoop {
             case .nothing: return
             case .gone: return loseContainers("it has ended")
             case .event(.note(let text)): say(text)
-            case .event(.removed(let order)): containers.gone(order)
+            case .event(.removed(let order)):
+                containers.gone(order)
+                if let slot = containers.held.removeValue(forKey: order) { host.slots.giveBack(slot) }
             case .event(.failed(let order, let failure)):
                 if let arriving = containers.arriving[order] { fail(arriving, failure) }
                 containers.gone(order)
@@ -266,7 +269,8 @@ extension ControlLoop {
         say("sandbox-docker is started again: \(reason)")
         readiness.forget(link.socket.number)
         link.end(patience: 0)
-        let failure = LaunchFailure(.containerEngine, errno: EPIPE, "sandbox-docker \(reason)", retryAfterMilliseconds: 1000)
+        let failure = LaunchFailure(
+            .containerEngine, errno: EPIPE, "sandbox-docker \(reason)", retryAfterMilliseconds: 1000)
         containers.lost(failure)
         for arriving in containers.arriving.values { fail(arriving, failure) }
     }
@@ -281,9 +285,9 @@ extension ControlLoop {
             readiness.forget(sandbox.socket.number)
             abandon(sandbox)
         } else {
-            // Whatever became of it: with its container gone nobody has its identity.
+            // Whatever became of it: only when its container is gone nobody has its identity.
+            containers.held[arriving.number] = arriving.slot
             remove(arriving.number)
-            host.slots.giveBack(arriving.slot)
         }
         fail(arriving.policy, failure, run: arriving.run)
     }
@@ -311,7 +315,8 @@ extension ControlLoop {
         // Behind others, for whom the engine has taken so long.
         while let entry = containers.queue.next(before: now - ArrivingContainer.patience) {
             let failure = LaunchFailure(
-                .containerStart, errno: ETIMEDOUT, "the engine has not come to it in time", retryAfterMilliseconds: 5000)
+                .containerStart, errno: ETIMEDOUT, "the engine has not come to it in time", retryAfterMilliseconds: 5000
+            )
             send(.failed(run: entry.start.request.run, failure: failure))
         }
         for arriving in containers.arriving.values where arriving.deadline <= now {

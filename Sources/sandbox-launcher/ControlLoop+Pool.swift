@@ -74,7 +74,8 @@ extension ControlLoop {
     /// waits, when sandboxd sends that. What fails here fails again, and is told, when the request comes.
     mutating func prepareOne(of name: String) {
         servesOneCall = preparer == nil
-        guard policies[name]?.policy.container == nil, sealed, preparer == nil, let policy = policies[name], !pool.hasWaiting(name),
+        guard policies[name]?.policy.container == nil, sealed, preparer == nil, let policy = policies[name],
+            !pool.hasWaiting(name),
             sandboxes.count + waiting.count < maximumSandboxes, let slot = host.slots.take()
         else { return }
         do throws(LaunchFailure) {
@@ -241,11 +242,14 @@ extension ControlLoop {
 
     /// Without a preparer nothing is made ahead any more, whatever was meant to be.
     func reportPool() -> PoolReport {
-        let counts = pool.counts.merging(containers.counts, uniquingKeysWith: +).sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        let counts = pool.counts.merging(containers.counts, uniquingKeysWith: +).sorted {
+            $0.key.utf8.lexicographicallyPrecedes($1.key.utf8)
+        }
         return PoolReport(
             capacity: preparer == nil ? 0 : UInt32(pool.capacity),
             waiting: counts.map { PoolReport.Waiting(policy: $0.key, count: UInt32($0.value)) },
-            preparing: UInt32(slots.count + containers.arriving.count), hits: pool.hits, misses: pool.misses, dying: UInt32(dying))
+            preparing: UInt32(slots.count + containers.arriving.count), hits: pool.hits, misses: pool.misses,
+            dying: UInt32(dying))
     }
 
     /// At the end of the launcher.

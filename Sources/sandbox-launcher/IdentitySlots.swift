@@ -93,9 +93,13 @@ final class IdentitySlots {
     var freeBlocks: [UInt32] {
         let entries = (try? Directory(Self.lockDirectory).entries()) ?? []
         return entries.compactMap { entry -> UInt32? in
-            guard entry.hasPrefix("block-"), let block = UInt32(entry.dropFirst(6)), block != self.block else { return nil }
+            guard entry.hasPrefix("block-"), let block = UInt32(entry.dropFirst(6)), block != self.block else {
+                return nil
+            }
             // Held for the moment of looking.
-            guard case .some(.some) = try? FileLock(at: Leftovers.path(block, in: Self.lockDirectory)) else { return nil }
+            guard case .some(.some) = try? FileLock(at: Leftovers.path(block, in: Self.lockDirectory)) else {
+                return nil
+            }
             return block
         }
     }

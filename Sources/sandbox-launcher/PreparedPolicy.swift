@@ -77,11 +77,13 @@ final class PreparedPolicy {
         }
         // What cannot be kept in an image is refused here too, whoever let it through.
         let rates = [policy.maximum.readBytesPerSecond, policy.maximum.writeBytesPerSecond]
-        guard policy.readPaths.isEmpty, policy.hidePaths.isEmpty, policy.executePaths == nil, policy.libraryPaths == nil,
+        guard policy.readPaths.isEmpty, policy.hidePaths.isEmpty, policy.executePaths == nil,
+            policy.libraryPaths == nil,
             rates == [nil, nil]
         else {
             throw LaunchFailure(
-                .refused, errno: EPERM, "backend docker: paths of the host, a list of programs and rates cannot be kept in an image")
+                .refused, errno: EPERM,
+                "backend docker: paths of the host, a list of programs and rates cannot be kept in an image")
         }
         var request = filterRequest(policy, memory: host.memory)
         // Whether files in memory can be executed is a setting of pid namespaces, and an engine's is not to be written.

@@ -10,7 +10,11 @@ import Testing
 @Suite(.needs(.root), .needs(.docker), .serialized)
 struct ContainerRecoveryTests {
     enum Victim: String, CaseIterable, Sendable {
-        case client, broker = "sandbox-docker", launcher, daemon = "sandboxd", all = "all three"
+        case client
+        case broker = "sandbox-docker"
+        case launcher
+        case daemon = "sandboxd"
+        case all = "all three"
     }
 
     /// Milliseconds after the request: its container is about to be made, is being made, is being started, runs its command.
@@ -43,7 +47,9 @@ struct ContainerRecoveryTests {
     }
 
     private func child(of parent: Int32, named name: String) throws -> Int32 {
-        let children = try wholeFile("/proc/\(parent)/task/\(parent)/children").split(separator: " ").compactMap { Int32($0) }
+        let children = try wholeFile("/proc/\(parent)/task/\(parent)/children").split(separator: " ").compactMap {
+            Int32($0)
+        }
         let found = children.first { (try? wholeFile("/proc/\($0)/comm"))?.hasPrefix(name) == true }
         return try #require(found, "no \(name) among \(children)")
     }

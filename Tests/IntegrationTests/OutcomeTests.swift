@@ -144,7 +144,9 @@ struct OutcomeTests {
         #expect(rule.outcome.reason == .denied && rule.denials.first?.kind == .command)
         // In a container that file is the engine's, and nothing of the policy's keeps it from being executed.
         let kernel = Backend.current == .docker ? rule : try await result(["/etc/hosts"], policy: "python")
-        #expect(kernel.outcome.reason == .denied && kernel.denials.first?.kind == (Backend.current == .docker ? .command : .exec))
+        #expect(
+            kernel.outcome.reason == .denied
+                && kernel.denials.first?.kind == (Backend.current == .docker ? .command : .exec))
         for denied in [rule, kernel] {
             #expect(denied.outcome.code == nil && denied.outcome.limit == nil && denied.outcome.observed == nil)
         }

@@ -49,14 +49,18 @@ struct ContainerTests {
 
     @Test func `it is a user of its own, without rights, and the workspace's files are the caller's`() throws {
         let workspace = TemporaryDirectory()
-        let script = "id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status; echo x > made; ls -n made"
+        let script =
+            "id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status; echo x > made; ls -n made"
         let finished = try ready().run(["sh", "-c", script], workspace: workspace.path, environment: ["PATH=/bin"])
         let lines = finished.output.split(separator: "\n").map(String.init)
         try #require(lines.count == 6, "\(finished)")
         let uid = UInt32(lines[0]) ?? 0
         #expect(SandboxIdentities.contains(uid) && uid >= SandboxIdentities.base + SandboxIdentities.blockSize)
-        #expect(lines[1...4] == ["CapBnd:\t0000000000000000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"]
-            || Set(lines[1...4]) == ["CapBnd:\t0000000000000000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"])
+        #expect(
+            lines[1...4] == ["CapBnd:\t0000000000000000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"]
+                || Set(lines[1...4]) == [
+                    "CapBnd:\t0000000000000000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2",
+                ])
         #expect(lines[5].contains("\(uid)"))
         var status = stat()
         #expect(stat("\(workspace.path)/made", &status) == 0 && status.st_uid == geteuid())

@@ -5,7 +5,8 @@ import SandboxTestSupport
 import Testing
 
 /// `commands.execute`: nothing but the listed programs can be executed, by whatever way.
-@Suite(.needs(.root), .nativeOnly("the kernel's list of programs is the host's"), .serialized) struct ExecAllowlistTests {
+@Suite(.needs(.root), .nativeOnly("the kernel's list of programs is the host's"), .serialized) struct ExecAllowlistTests
+{
     private static func policy(writeExecuteMemory: Bool = true) -> CompiledPolicy {
         var policy = CompiledPolicy.testing()
         policy.executePaths = ["/usr/bin/python3", "/bin/sh", "/usr/bin/no-such-program"]

@@ -4,7 +4,8 @@ import SandboxTestSupport
 import Testing
 
 /// What a policy hides stays hidden when the host puts something else in its place, as editors and `passwd(1)` do.
-@Suite(.needs(.root), .nativeOnly("a container shows nothing of the host's to hide"), .serialized) struct HiddenPathTests {
+@Suite(.needs(.root), .nativeOnly("a container shows nothing of the host's to hide"), .serialized)
+struct HiddenPathTests {
     private let directory = TemporaryDirectory()
 
     private func replace(_ name: String, _ text: String) throws {

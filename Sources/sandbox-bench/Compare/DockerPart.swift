@@ -56,7 +56,8 @@ struct DockerPart {
             try await waitForContainer(client)
             if let docker { samples[Self.run, default: []].append(try docker.run()) }
         }
-        return report(samples, missing: docker == nil ? ["docker run: not here, or it has no image of --docker-image"] : [])
+        return report(
+            samples, missing: docker == nil ? ["docker run: not here, or it has no image of --docker-image"] : [])
     }
 
     /// Until the engine has nothing to do for the one that is measured next.
@@ -83,7 +84,8 @@ struct DockerPart {
 
     private func requireServed(_ verdicts: [PolicyVerification]) throws {
         for verdict in verdicts where verdict.state != .verified {
-            throw ValidationError("policy \(verdict.policy) is \(verdict.state.rawValue): \(verdict.reason ?? "a check failed")")
+            throw ValidationError(
+                "policy \(verdict.policy) is \(verdict.state.rawValue): \(verdict.reason ?? "a check failed")")
         }
     }
 

@@ -97,7 +97,8 @@ struct FigureKind: Sendable {
 
     static let dockerAheadP50 = FigureKind(
         "docker.ahead_p50_ms", .milliseconds, nil,
-        "p50 of /bin/true in a container that was started ahead (`docker.ahead`), request to result over an open connection")
+        "p50 of /bin/true in a container that was started ahead (`docker.ahead`), request to result over an open connection"
+    )
     static let dockerAheadNative = FigureKind(
         "docker.ahead_vs_native", .ratio, nil, "docker.ahead_p50_ms divided by the same of the native backend")
     static let dockerAheadRun = FigureKind(
