@@ -1,14 +1,22 @@
 #!/bin/bash
 # Gives an engine the images of the tests, those that it does not have.
 #
-#   images.sh STATE-DIRECTORY SOCKET
+#   images.sh STATE-DIRECTORY SOCKET [NAME...]
+#
+# All of them, or those that are named: busybox, greedy, debian.
 set -euo pipefail
 
 state=$1
 socket=$2
+shift 2
+names=" ${*:-busybox greedy debian} "
 mkdir -p "$state"
 
-has() { curl -sf --unix-socket "$socket" "http://docker/images/$1/json" >/dev/null; }
+# Whether there is nothing to do for one.
+has() {
+    case $names in *" ${1%%:*} "*) ;; *) return 0 ;; esac
+    curl -sf --unix-socket "$socket" "http://docker/images/sandboxd-test/$1/json" >/dev/null
+}
 
 # import NAME TAG [CHANGE...] <archive
 import() {
@@ -40,15 +48,15 @@ busybox_tree() {
 }
 
 # One static program and its names.
-has sandboxd-test/busybox:1 || busybox_tree | import sandboxd-test/busybox 1 'ENV PATH=/bin' 'ENV FROM_IMAGE=yes'
+has busybox:1 || busybox_tree | import sandboxd-test/busybox 1 'ENV PATH=/bin' 'ENV FROM_IMAGE=yes'
 
 # An image that asks for everything that an image can ask for.
-has sandboxd-test/greedy:1 || busybox_tree | import sandboxd-test/greedy 1 'USER root' 'VOLUME /data' 'VOLUME /tmp' 'WORKDIR /data' \
+has greedy:1 || busybox_tree | import sandboxd-test/greedy 1 'USER root' 'VOLUME /data' 'VOLUME /tmp' 'WORKDIR /data' \
     'ENTRYPOINT ["/bin/busybox","echo","entrypoint"]' 'CMD ["/bin/sh"]' 'HEALTHCHECK --interval=1s CMD touch /tmp/healthy' \
     'ENV LD_PRELOAD=/data/evil.so' 'ENV PATH=/bin' 'EXPOSE 80'
 
 # What an agent's tools need.
-if ! has sandboxd-test/debian:12; then
+if ! has debian:12; then
     if [ ! -s "$state/debian.tar" ]; then
         rm -rf "$state/debian"
         [ -n "$(mirror)" ] || apt-get update -qq

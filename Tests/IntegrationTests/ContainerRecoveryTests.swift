@@ -18,7 +18,7 @@ struct ContainerRecoveryTests {
     }
 
     /// Milliseconds after the request: its container is about to be made, is being made, is being started, runs its command.
-    static let moments: [Int] = [0, 15, 40, 80, 130, 190, 1200]
+    static let moments: [Int] = [0, 30, 100, 190, 1200]
 
     private static let policy = """
         version: 1
