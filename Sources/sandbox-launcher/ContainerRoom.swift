@@ -27,7 +27,7 @@ final class ContainerRoom {
         _ message: WorkspaceMessage, workspace: OpenedWorkspace?, of policy: CompiledPolicy, host: Host
     ) throws(LaunchFailure) {
         guard !message.changesNothing else { return }
-        try inside(host) { () throws(SystemError) in
+        try inside(host, .mountWorkspace) { () throws(SystemError) in
             if let workspace {
                 try DetachedMount.attach(workspace.mount, at: Self.workspace, below: AT_FDCWD)
             } else if let options = message.options {
@@ -45,6 +45,18 @@ final class ContainerRoom {
         try system("change the size of", path) { mount("tmpfs", path, "tmpfs", flags, options) }
     }
 
+    /// Before it serves anybody: as many terminals as in a sandbox of the launcher's own. An engine's instance has no number of its
+    /// own, so that one container takes those of all, `kernel.pty.max`.
+    func limitTerminals(host: Host) throws(LaunchFailure) {
+        try inside(host, .containerEnter) { () throws(SystemError) in
+            // What is not said again has its default after that.
+            let options = "newinstance,ptmxmode=0666,mode=0620,max=32"
+            try system("limit the terminals of", "/dev/pts") {
+                mount("devpts", "/dev/pts", "devpts", UInt(MS_REMOUNT | MS_NOSUID | MS_NOEXEC), options)
+            }
+        }
+    }
+
     /// Before it serves anybody: without `network: loopback` there is none, as in a sandbox of the launcher's own.
     func closeLoopback(host: Host) throws(LaunchFailure) {
         try at(.containerEnter) { () throws(SystemError) in
@@ -54,12 +66,14 @@ final class ContainerRoom {
         }
     }
 
-    private func inside(_ host: Host, _ body: () throws(SystemError) -> Void) throws(LaunchFailure) {
+    private func inside(
+        _ host: Host, _ stage: LaunchStage, _ body: () throws(SystemError) -> Void
+    ) throws(LaunchFailure) {
         try at(.containerEnter) { () throws(SystemError) in try MountNamespace.enter(mounts) }
         var failure: SystemError?
         do throws(SystemError) { try body() } catch { failure = error }
         // A root process that is lost in a tenant's view of the file system must not go on.
         guard (try? MountNamespace.enter(host.home)) != nil else { fatalError("failed to return to the host's mounts") }
-        if let failure { throw LaunchFailure(.mountWorkspace, failure) }
+        if let failure { throw LaunchFailure(stage, failure) }
     }
 }

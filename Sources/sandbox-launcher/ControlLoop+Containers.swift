@@ -188,6 +188,7 @@ extension ControlLoop {
         do throws(LaunchFailure) {
             guard let sandbox = try arriving.hear() else { return }
             readiness.forget(sandbox.socket.number)
+            try sandbox.container?.limitTerminals(host: host)
             if !arriving.policy.policy.loopback, arriving.policy.policy.container?.network == nil {
                 try sandbox.container?.closeLoopback(host: host)
             }

@@ -73,10 +73,18 @@ func mustBeRefused(_ result: Int) -> Verdict {
 }
 
 /// A file that must not open this way.
-func mustNotOpen(_ path: String, _ flags: Int32 = O_RDONLY) -> Verdict {
+///
+/// - Parameter orMask: /dev/null in its place is as good.
+func mustNotOpen(_ path: String, _ flags: Int32 = O_RDONLY, orMask: Bool = false) -> Verdict {
     let descriptor = openFile(path, flags)
     guard descriptor >= 0 else { return .stopped(errorName(descriptor)) }
-    close(Int32(descriptor))
+    defer { close(Int32(descriptor)) }
+    var (found, null) = (stat(), stat())
+    if orMask, fstat(Int32(descriptor), &found) == 0, stat("/dev/null", &null) == 0,
+        found.st_mode & S_IFMT == S_IFCHR, found.st_rdev == null.st_rdev
+    {
+        return .stopped("masked")
+    }
     return .escaped("opened \(path)")
 }
 

@@ -14,7 +14,8 @@ extension Attempt {
             Attempt("proc-\(name)", "masked paths", "read /proc/\(name): \(what)") { _ in
                 // Reading the log would take it away from who reads it.
                 name == "kmsg"
-                    ? mustNotOpen("/proc/kmsg", O_RDONLY | O_NONBLOCK) : mustNotRead("/proc/\(name)").orAbsent
+                    ? mustNotOpen("/proc/kmsg", O_RDONLY | O_NONBLOCK, orMask: true)
+                    : mustNotRead("/proc/\(name)").orAbsent
             }
         }
         + [

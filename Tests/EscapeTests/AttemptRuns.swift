@@ -28,7 +28,9 @@ struct AttemptRuns: Sendable {
         before = try HostState(canary)
         after = before
         confined = try await runConfined(canary)
-        rootless = try await Mode.$current.withValue(.rootless(user: canary.user)) { try await runConfined(canary) }
+        if Backend.current == .native {
+            rootless = try await Mode.$current.withValue(.rootless(user: canary.user)) { try await runConfined(canary) }
+        }
         after = try HostState(canary)
         user = try Self.unconfined(canary, ["--user", "\(canary.user)"], owner: canary.user)
         root = try Self.unconfined(canary, ["--isolated"], owner: 0)

@@ -111,9 +111,17 @@ extension HostCase {
     static func confined(_ status: String) -> Verdict {
         let wanted = [
             "NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000",
-            "CapBnd:\t0000000000000000", "Uid:\t1000\t1000\t1000\t1000", "Gid:\t1000\t1000\t1000\t1000",
+            "CapBnd:\t0000000000000000",
         ]
-        let missing = wanted.filter { !status.contains($0) }
+        var missing = wanted.filter { !status.contains($0) }
+        for kind in ["Uid", "Gid"] {
+            let line = status.split(whereSeparator: \.isNewline).first { $0.hasPrefix("\(kind):\t") }
+            let ids = Set((line ?? "").split(separator: "\t").dropFirst().compactMap { UInt32($0) })
+            // In a container there is no user namespace around it: one of the host's numbers, which nobody else has.
+            let isOwn =
+                Backend.current == .native ? ids == [1000] : ids.count == 1 && ids.allSatisfy { $0 >= 0x7000_0000 }
+            if !isOwn { missing.append(kind) }
+        }
         return missing.isEmpty ? .stopped("confined") : .escaped("not: \(missing) in \(status.lastLine)")
     }
 

@@ -98,7 +98,7 @@ extension HostCase {
             let directory = bench.directory()
             let marker = bench.marker()
             let requests = [
-                RunRequest(argv: ["/workspace/none", marker], policy: "widest", workspace: directory.path),
+                RunRequest(argv: ["\(bench.workspace)/none", marker], policy: "widest", workspace: directory.path),
                 RunRequest(
                     argv: ["touch", "made-\(marker)"], policy: "widest", workspace: directory.path, cwd: "none"),
                 RunRequest(argv: ["/usr", marker], policy: "widest", workspace: directory.path),

@@ -10,7 +10,7 @@ extension HostCase {
         extends: default
         description: Python and a shell
         workspace: { execute: false }
-        commands: { execute: [/usr/bin/python3, /usr/bin/dash], write-execute-memory: false }
+        commands: { \(Backend.current == .native ? "execute: [/usr/bin/python3, /usr/bin/dash], " : "")write-execute-memory: false }
         """
 
     /// Python before each attempt: a copy of a program that is not listed, in the directory where it starts.

@@ -117,7 +117,7 @@ extension HostCase {
             bench in
             let payload = """
                 import os
-                for start in "/tmp", "/workspace":
+                for start in "/tmp", "\(bench.workspace)":
                     os.chdir(start)
                     for _ in range(2000): os.mkdir("d"); os.chdir("d")
                 print("made")

@@ -137,7 +137,7 @@ extension HostCase {
                 for path in "../secret", "../../secret", "../../../secret":
                     try: print(open(path).read()); raise SystemExit
                     except OSError as e: error = e
-                if not os.path.exists("/workspace/d"): print("moved", error); raise SystemExit
+                if not os.path.exists("\(bench.workspace)/d"): print("moved", error); raise SystemExit
             """
         let run = try await bench.client.start(
             RunRequest(argv: ["python3", "-c", payload], policy: "widest", workspace: directory.path + "/sub"))

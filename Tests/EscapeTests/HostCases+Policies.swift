@@ -75,14 +75,14 @@ extension HostCase {
             let directory = bench.directory()
             try directory.write("id", "#!/bin/sh\necho escaped\n", mode: 0o755)
             let said = try await bench.said(
-                ["id"], policy: "narrow", workspace: directory.path, environment: ["PATH": "/workspace"])
+                ["id"], policy: "narrow", workspace: directory.path, environment: ["PATH": "\(bench.workspace)"])
             return Judgement(
                 bench.byWord(said),
                 outside: bench.byWord(try bench.outside(["/usr/bin/env", "PATH=\(directory.path)", "id"])))
         },
         HostCase("poisoned-loader", "CVE-2026-22708", "LD_PRELOAD of the request into an allowed program") { bench in
             let output = try await bench.inside(
-                ["/usr/bin/id"], policy: "narrow", environment: ["LD_PRELOAD": "/workspace/x.so"])
+                ["/usr/bin/id"], policy: "narrow", environment: ["LD_PRELOAD": "\(bench.workspace)/x.so"])
             let outcome = output.result.outcome
             return Judgement(outcome.reason == .denied ? .stopped("denied") : .escaped(outcome.message))
         },
@@ -97,7 +97,7 @@ extension HostCase {
             let run = try await bench.client.start(
                 RunRequest(
                     argv: ["sleep", bench.marker()], policy: "widest", workspace: directory.path,
-                    environment: ["LD_PRELOAD": "/workspace/escape-evil.so"]))
+                    environment: ["LD_PRELOAD": "\(bench.workspace)/escape-evil.so"]))
             for try await event in run.events { if event == .started { break } }
             defer { run.cancel() }
             usleep(100_000)

@@ -2,6 +2,7 @@ import Glibc
 import LinuxSystem
 import SandboxClient
 import SandboxTestSupport
+import Testing
 
 /// Who makes the sandboxes that are attacked.
 enum Mode: Sendable {
@@ -20,6 +21,14 @@ enum Mode: Sendable {
         case .rootless: Weakness.allCases.map(\.name)
         }
     }
+
+    /// A service's sandboxes come from an engine (`SANDBOX_BACKEND`). An ordinary user's never do.
+    var isContainer: Bool {
+        if case .service = self { Backend.current == .docker } else { false }
+    }
+
+    /// For tests of sandboxes that an ordinary user makes.
+    static var rootlessIsNative: ConditionTrait { .nativeOnly("who may use an engine's socket is root") }
 
     /// Who owns workspaces.
     var caller: UInt32 {

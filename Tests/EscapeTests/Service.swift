@@ -22,6 +22,14 @@ final class Service: Sendable {
     init(policies: [String: String] = [:], options: [String] = []) throws {
         chmod(directory.path, 0o755)
         var arguments: [String] = []
+        var policies = policies
+        if mode.isContainer {
+            // What every other one builds on, so that there is no attempt that is made beside a container.
+            policies["default"] = try Backend.containerPolicy(ahead: 0)
+            // What it adds to `default` cannot be kept in an image.
+            policies["python-only"] = "version: 1\nextends: python\n"
+            arguments += ["--docker-socket", DockerEngine.socket]
+        }
         for (name, text) in policies.sorted(by: { $0.key < $1.key }) {
             try directory.write("\(name).yaml", text)
             arguments += ["--policy-file", "\(directory.path)/\(name).yaml"]

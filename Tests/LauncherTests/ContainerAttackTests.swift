@@ -1,0 +1,144 @@
+import Glibc
+import LaunchPlan
+import LinuxSystem
+import SandboxTestSupport
+import Testing
+
+/// Attacks on what an engine makes otherwise than the launcher: by the command, by an image, and by a sandboxd that was taken over.
+@Suite(.needs(.root), .needs(.docker), .serialized)
+struct ContainerAttackTests {
+    private func ready(
+        image: String = DockerEngine.debian, _ change: (inout CompiledPolicy) -> Void = { _ in }
+    ) throws -> LauncherHarness {
+        var policy = CompiledPolicy.testing()
+        policy.readPaths = []
+        policy.container = ContainerPlan(image: image)
+        change(&policy)
+        return try LauncherHarness.ready(policy, engine: DockerEngine.socket)
+    }
+
+    private func python(
+        _ script: String, _ harness: LauncherHarness, workspace: String? = nil
+    ) throws -> LauncherHarness.Finished {
+        try harness.run(["/usr/bin/python3", "-c", script], workspace: workspace)
+    }
+
+    // MARK: by the command
+
+    @Test func `a container gets no more terminals than a sandbox`() throws {
+        let script = """
+            import os
+            kept = []
+            try:
+                while True: kept.append(os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY))
+            except OSError as e: print(len(kept), e.errno)
+            """
+        #expect(try python(script, try ready()).output == "32 \(ENOSPC)\n")
+    }
+
+    /// It has the command's uid, so that the kernel lets the command do all of this. Its end is the run's, and no later one's.
+    @Test(arguments: [
+        "c.prlimit64(1, 0, (ctypes.c_ulong * 2)(0, 0), None)",  // RLIMIT_CPU
+        "c.prlimit64(1, 9, (ctypes.c_ulong * 2)(0, 0), None)",  // RLIMIT_AS
+        "c.prlimit64(1, 3, (ctypes.c_ulong * 2)(0, 0), None)",  // RLIMIT_STACK
+        "os.setpriority(os.PRIO_PROCESS, 1, 19); os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0))",
+        "[os.kill(1, s) for s in range(1, 65) if s not in (32, 33)]",
+    ])
+    func `what a command does to pid 1 harms its own run alone`(_ attack: String) throws {
+        let harness = try ready()
+        let script = """
+            import ctypes, os, subprocess
+            c = ctypes.CDLL(None)
+            try: \(attack)
+            except OSError as e: print(e)
+            c.mount(None, None, None, 0, None); c.unshare(0x10000000)
+            for _ in range(3): subprocess.run(["true"])
+            print("done")
+            """
+        let first = try python(script, harness)
+        #expect(first.failure == nil && first.report != nil, "\(first)")
+        let second = try harness.run(["/bin/true"])
+        #expect(second.report?.ending == .exited(0))
+    }
+
+    /// poll(2) of pid 1 fails without open files: it answers no refused call any more and reports no end. What ends the run then is
+    /// its deadline or its client, and that needs nothing of pid 1.
+    @Test func `a run whose pid 1 may have no files any more is ended from outside`() throws {
+        let harness = try ready()
+        let script = """
+            import ctypes
+            c = ctypes.CDLL(None)
+            print(c.prlimit64(1, 7, (ctypes.c_ulong * 2)(0, 0), None), flush=True)
+            c.mount(None, None, None, 0, None)
+            """
+        let command = try harness.begin(["/usr/bin/python3", "-c", script])
+        try command.wait(for: "0\n")
+        usleep(300_000)
+        let end = try command.kill()
+        #expect(end.report.ending == .killed && end.milliseconds < 5000, "\(end)")
+        #expect(try harness.run(["/bin/true"]).report?.ending == .exited(0))
+    }
+
+    @Test func `nothing of the engine, of other containers or of the host's is in reach`() throws {
+        let harness = try ready()
+        let script = """
+            import ctypes, glob, os, socket
+            for path in ["/run/docker.sock", "/var/run/docker.sock", "/run/containerd/containerd.sock"]:
+                try: socket.socket(socket.AF_UNIX).connect(path); print("connected", path)
+                except OSError: pass
+            print(sorted(p for p in os.listdir("/proc") if p.isdigit()) == sorted(["1", str(os.getpid())]))
+            for path in ["/proc/1/root", "/proc/1/cwd", "/proc/1/exe", "/proc/1/map_files", "/proc/1/mem", "/proc/1/maps",
+                         "/proc/1/stack", "/proc/1/ns/mnt", "/proc/1/fd", "/proc/1/auxv", "/proc/1/io"]:
+                try:
+                    if os.path.isdir(path): os.listdir(path)
+                    elif path.endswith("exe"): os.readlink(path)
+                    else: open(path, "rb").read(1)
+                    print("open", path)
+                except OSError: pass
+            # Written nowhere but where the policy says, and no device is made or followed there.
+            own = ["/tmp", "/dev/shm", "/sandbox/workspace"]
+            for root, dirs, files in os.walk("/", followlinks=False):
+                dirs[:] = [d for d in dirs if os.path.join(root, d) not in own + ["/proc"]]
+                try:
+                    with open(os.path.join(root, "escape-x"), "w"): print("written", root)
+                except OSError: pass
+            for path in glob.glob("/proc/sys/**", recursive=True):
+                if os.access(path, os.W_OK) and os.path.isfile(path):
+                    try: os.close(os.open(path, os.O_WRONLY)); print("sysctl", path)
+                    except OSError: pass
+            for name, mode in ("a", 0o020666), ("b", 0o060666):
+                for place in own:
+                    try: os.mknod(place + "/" + name, mode, os.makedev(1, 3)); print("device", place)
+                    except OSError: pass
+            for place in own:
+                open(place + "/s", "w").close()
+                try: os.chmod(place + "/s", 0o6755); print("set-id", place, oct(os.stat(place + "/s").st_mode))
+                except OSError: pass
+            print(os.listdir("/sys"), os.listdir("/.sandbox") == ["init", "socket"] or sorted(os.listdir("/.sandbox")))
+            """
+        let workspace = TemporaryDirectory()
+        let finished = try python(script, harness, workspace: workspace.path)
+        #expect(
+            finished.output == "True\n[] True\n" || finished.output == "True\n[] ['init', 'socket']\n", "\(finished)")
+    }
+
+    @Test func `all that is in memory counts against one limit`() throws {
+        let harness = try ready {
+            $0.tmpBytes = 128 << 20
+            $0.maximum.workspaceBytes = 128 << 20
+            $0.shmBytes = 128 << 20
+        }
+        let script = """
+            import os
+            block = bytes(1 << 20)
+            for place in "/tmp", "/dev/shm", "/sandbox/workspace":
+                for n in range(4):
+                    with open(place + "/f%d" % n, "wb", buffering=0) as f:
+                        for _ in range(30): f.write(block)
+            print("took it")
+            """
+        let finished = try python(script, harness)
+        #expect(!finished.output.contains("took it") && finished.report?.usage.memoryKills ?? 0 > 0, "\(finished)")
+        #expect(try harness.run(["/bin/true"]).report?.ending == .exited(0))
+    }
+}
