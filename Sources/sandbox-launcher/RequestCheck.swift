@@ -6,6 +6,10 @@ import LaunchPlan
 /// for the day on which sandboxd is somebody else's.
 enum RequestCheck {
     static func check(_ request: LaunchRequest, against policy: CompiledPolicy) throws(LaunchFailure) {
+        // It becomes part of a container's name.
+        guard request.id.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else {
+            throw refusal("the run's id is not hexadecimal")
+        }
         if let limit = request.limits.widerThan(policy.maximum) {
             throw refusal("limit \(limit) is zero or wider than policy \(policy.name)'s")
         }

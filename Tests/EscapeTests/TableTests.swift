@@ -9,7 +9,8 @@ import Testing
 struct TableTests {
     private static let file = ProcessInfo.processInfo.environment["SANDBOX_ESCAPE_TABLE"]
 
-    @Test(.enabled(if: file != nil)) func `write the table`() async throws {
+    @Test(.enabled(if: file != nil), .nativeOnly("the table is of the sandboxes that the launcher makes"))
+    func `write the table`() async throws {
         let attempts = try await AttemptRuns.shared.value
         let cases = try await HostRuns.shared.value
         var text = try Self.introduction(attempts, cases)
@@ -67,6 +68,10 @@ struct TableTests {
             \(HostCaseTests.knownOpen.keys.sorted().joined(separator: ", ")). Sandboxes that read the same files of `/usr` can
             signal to one another through them; whoever serves a socket in a workspace can be talked to. Channels by timing (page cache, processor caches,
             load) are not tried.
+
+            In containers (`SANDBOX_BACKEND=docker`, with `Tests/Docker/with-engine.sh`; 2026-11-28, Docker on cgroup v1) the same attempts are
+            made under the same policies with `backend: docker`: 18 cases of the host and one attempt are skipped there by name, 12 attempts and
+            one case are open and known to be, all others are held. `Containers.swift` has both lists, each with its reasons.
 
             *inside*: in a sandbox, under `default` with smaller file systems in memory or the case's own policy. *without root*: the
             same in a sandbox that an ordinary user made for himself, the one who also owns what is attacked; of

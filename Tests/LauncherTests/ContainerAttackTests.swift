@@ -125,7 +125,6 @@ struct ContainerAttackTests {
     @Test func `all that is in memory counts against one limit`() throws {
         let harness = try ready {
             $0.tmpBytes = 128 << 20
-            $0.maximum.workspaceBytes = 128 << 20
             $0.shmBytes = 128 << 20
         }
         let script = """
@@ -140,5 +139,100 @@ struct ContainerAttackTests {
         let finished = try python(script, harness)
         #expect(!finished.output.contains("took it") && finished.report?.usage.memoryKills ?? 0 > 0, "\(finished)")
         #expect(try harness.run(["/bin/true"]).report?.ending == .exited(0))
+    }
+
+    // MARK: by an image
+
+    /// A tree of busybox's after some shell commands in it, with further configuration; gone when the body is done.
+    private func withImage<Value>(
+        _ commands: String, changes: [String] = [], _ body: (String) throws -> Value
+    ) throws -> Value {
+        let directory = TemporaryDirectory()
+        let tag = "sandboxd-test/attack:\(getpid())"
+        // As --data-urlencode would say them.
+        let words = changes.map { change in
+            "&changes=" + change.utf8.map { "%" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }.joined()
+        let script = """
+            set -e; mkdir -p tree/bin tree/etc tree/tmp; cp /bin/busybox tree/bin/busybox
+            for n in sh ls id cat echo df grep true; do ln -s busybox tree/bin/$n; done
+            cd tree; \(commands)
+            tar -c . | curl --silent --fail --unix-socket "$0" --upload-file - --request POST \
+                "http://docker/images/create?fromSrc=-&repo=sandboxd-test/attack&tag=\(getpid())$1" >/dev/null
+            """
+        let made = try StartedProgram(
+            ["/bin/sh", "-c", "cd \(directory.path); \(script)", DockerEngine.socket, words], descriptors: [0, 1, 2]
+        ).wait()
+        try #require(made == 0)
+        defer { _ = try? DockerEngine.ask("DELETE", "/images/\(tag)?force=true") }
+        return try body(tag)
+    }
+
+    /// At which stage a run fails, if it does.
+    static let images: [(tree: String, changes: [String], stage: LaunchStage?)] = [
+        ("ln -s / sandbox", [], nil),
+        ("mkdir sandbox; ln -s ../../../../../../VICTIM sandbox/workspace", [], .mountWorkspace),
+        ("ln -s /proc/self/root sandbox", [], .mountWorkspace),
+        ("ln -s VICTIM .sandbox", [], nil),
+        ("echo x >.sandbox", [], .containerStart),
+        ("mkdir .sandbox; ln -s VICTIM/init .sandbox/init; ln -s VICTIM/socket .sandbox/socket", [], nil),
+        ("mkdir .sandbox; cp bin/busybox .sandbox/init", [], nil),
+        ("rmdir tmp; ln -s VICTIM tmp", [], nil),
+        ("ln -s VICTIM dev", [], nil),
+        ("ln -s VICTIM proc", [], nil),
+        ("ln -s VICTIM sys", [], nil),
+        ("rm -rf etc; ln -s VICTIM etc", [], nil),
+        ("true", ["ENV LD_PRELOAD=/evil.so", "ENV LD_AUDIT=/evil.so", "ENV PATH=/evil:/bin"], nil),
+        ("true", ["USER 0:0", "ENTRYPOINT [\"/bin/cat\"]", "CMD [\"x\"]", "ONBUILD RUN true", "WORKDIR /proc"], nil),
+        ("true", ["VOLUME /"], .containerImage), ("true", ["VOLUME /proc"], .containerImage),
+        ("true", ["VOLUME /.sandbox"], .containerImage),
+        ("true", ["VOLUME /sandbox/workspace"], nil), ("true", ["VOLUME /dev/shm"], nil),
+        ("true", ["VOLUME /bin/../etc"], .containerImage),
+    ]
+
+    @Test(arguments: images.indices) func `an image reaches nothing of the host's`(_ index: Int) throws {
+        let (tree, changes, stage) = Self.images[index]
+        let (victim, workspace) = (TemporaryDirectory(), TemporaryDirectory())
+        chmod(victim.path, 0o777)
+        try withImage(tree.split(separator: "VICTIM").joined(separator: victim.path), changes: changes) { image in
+            let script = "for d in /tmp /dev/shm /sandbox/workspace; do echo x >$d/made && echo $d; done; id -u; id -g"
+            let finished = try ready(image: image).run(
+                ["/bin/sh", "-c", script], workspace: workspace.path, environment: ["PATH=/bin"])
+            #expect(try Directory(victim.path).entries().isEmpty)
+            #expect(finished.failure?.stage == stage && workspace.has("made") == (stage == nil), "\(finished)")
+        }
+    }
+
+    // MARK: by a sandboxd that was taken over
+
+    @Test func `after the seal there is no other engine and no other policy`() throws {
+        for command in [
+            LauncherCommand.engine(socket: "/tmp/evil.sock"), .policy(.testing(name: "other")),
+        ] {
+            let harness = try ready()
+            try harness.send(command)
+            // Refused, or the end of the launcher: served by it is nobody.
+            let failure = try? harness.run(["/bin/true"], policy: "other").report
+            #expect(failure == nil)
+        }
+    }
+
+    /// It is part of a container's name, a label, and a path of the engine's.
+    @Test(arguments: [
+        "../../containers/prune?x=", "a&HostConfig.Privileged=true", "a HTTP/1.1\r\nX: y\r\n\r\nGET /x",
+        "a\"},{\"x\":\"", "%2e%2e%2f", "ä",
+    ])
+    func `a run's id that is no id does not reach the engine`(_ id: String) throws {
+        let harness = try ready()
+        let finished = try harness.finish(
+            LaunchRequest(
+                run: 77, policy: "testing", client: 1, workspace: nil, cwd: "", argv: ["/bin/true"],
+                environment: ["PATH=/bin"], limits: .testing, terminal: false, id: id))
+        #expect(finished.failure?.stage == .refused, "\(finished)")
+        let next = try harness.finish(
+            LaunchRequest(
+                run: 78, policy: "testing", client: 1, workspace: nil, cwd: "", argv: ["/bin/true"],
+                environment: ["PATH=/bin"], limits: .testing, terminal: false))
+        #expect(next.report?.ending == .exited(0), "\(next)")
     }
 }
