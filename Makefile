@@ -28,7 +28,7 @@ IN_ENGINE := $(if $(filter docker,$(subst $(comma), ,$(SANDBOX_REQUIRE))),$(WITH
 # paths, or about words and files, is not.
 DOCKER_RUNS := Exec|Outcome|Stream|Input|Ending|Grace|OutputKeep|UsageVerb|Lifecycle|Drain|ExitRace|LastWrite|StartTrace|WorkspaceRace|Counter
 DOCKER_LAUNCHES := Container|Denial|Ending|SilentStart|LimitBoundary|LimitsAndHostility|Start|Workspace|Size|WorkspaceRoots
-DOCKER_FILTER ?= IntegrationTests[.]($(DOCKER_RUNS))Tests|LauncherTests[.]($(DOCKER_LAUNCHES))(Tests)?
+DOCKER_FILTER ?= IntegrationTests[.]($(DOCKER_RUNS))Tests|LauncherTests[.]($(DOCKER_LAUNCHES))(Tests)?|EscapeTests
 
 FUZZ_SECONDS ?= 20
 FUZZ_MAX_LEN ?= 300

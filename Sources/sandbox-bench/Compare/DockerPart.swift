@@ -18,7 +18,7 @@ struct DockerPart {
     private static let patience = 200
 
     /// Where the engine is, as sandboxd and docker(1) find it.
-    private static var socket: String {
+    static var socket: String {
         let host = getenv("DOCKER_HOST").map { String(cString: $0) } ?? ""
         return host.hasPrefix("unix://") ? String(host.dropFirst("unix://".count)) : "/run/docker.sock"
     }
@@ -27,9 +27,9 @@ struct DockerPart {
         guard access(Self.socket, R_OK | W_OK) == 0 else {
             return CompareReport(missing: ["docker containers: no engine at \(Self.socket)"])
         }
-        let service = try await BenchService(policies: [
-            "bench-ahead": policy(ahead: 2), "bench-made": policy(ahead: 0),
-        ])
+        let service = try await BenchService(
+            policies: ["bench-ahead": policy(ahead: 2), "bench-made": policy(ahead: 0)],
+            options: ["--docker-socket", Self.socket])
         defer { service.stop() }
         let client = try await service.client()
         defer { client.close() }

@@ -103,7 +103,14 @@ struct ToolSearch: Sendable {
     }
 
     private static func docker(_ path: String, image: String) -> Tool {
-        Tool("docker", Program(path, ["run", "--rm", "--pull=never", "--network=none", image, "/bin/true"]))
+        Tool(
+            "docker",
+            Program(
+                path,
+                [
+                    "--host", "unix://\(DockerPart.socket)", "run", "--rm", "--pull=never", "--network=none", image,
+                    "/bin/true",
+                ]))
     }
 }
 
