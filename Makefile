@@ -26,7 +26,7 @@ WITH_ENGINE := Tests/Docker/with-engine.sh .build/docker
 IN_ENGINE := $(if $(filter docker,$(subst $(comma), ,$(SANDBOX_REQUIRE))),$(WITH_ENGINE))
 # What is about runs, their limits, ends, streams, workspaces and denials; what is about the native backend's own pools, groups and
 # paths, or about words and files, is not.
-DOCKER_RUNS := Exec|Outcome|Stream|Input|Ending|Grace|OutputKeep|UsageVerb|Lifecycle|Drain|ExitRace|LastWrite|StartTrace|WorkspaceRace|Counter
+DOCKER_RUNS := Exec|Outcome|Stream|Input|Ending|Grace|OutputKeep|UsageVerb|Lifecycle|Drain|ExitRace|LastWrite|WorkspaceRace|Counter
 DOCKER_LAUNCHES := Container|Denial|Ending|SilentStart|LimitBoundary|LimitsAndHostility|Start|Workspace|Size|WorkspaceRoots
 DOCKER_FILTER ?= IntegrationTests[.]($(DOCKER_RUNS))Tests|LauncherTests[.]($(DOCKER_LAUNCHES))(Tests)?|EscapeTests
 

@@ -169,7 +169,9 @@ struct Supervisor {
             watch.reportCounts()
             Report.send(
                 init_report_ended, status: status, full: workspace.fullSpaces() | left, startedAt: startedAt)
-            if left == 0 { waitForLauncher() }
+            // With a container's pid 1 its group goes, and what is counted in it: the launcher looks first.
+            let isContainer = Int32(prepare.header.pointee.identity) == INIT_IDENTITY_GIVEN
+            if left == 0 || isContainer { waitForLauncher() }
             System.exit(0)
         }
     }

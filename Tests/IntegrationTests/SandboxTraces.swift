@@ -53,8 +53,13 @@ struct SandboxTraces {
                 guard Self.fields("NSpid", of: status).count > 1,
                     Self.fields("Uid", of: status).contains(where: { UInt32($0).map(uids.contains) ?? false })
                 else { return nil }
-                let name = "Name:\tsandbox-init\n"
-                return (strncmp(status, name, name.utf8.count) == 0) == ofInit ? pid : nil
+                // In a container the engine's runtime becomes `init`, which calls itself sandbox-init.
+                let names = Backend.current == .docker ? ["sandbox-init\n", "init\n", "runc"] : ["sandbox-init\n"]
+                let isInit = names.contains { name in
+                    let line = "Name:\t\(name)"
+                    return strncmp(status, line, line.utf8.count) == 0
+                }
+                return isInit == ofInit ? pid : nil
             }
         }
     }
