@@ -27,8 +27,8 @@ IN_ENGINE := $(if $(filter docker,$(subst $(comma), ,$(SANDBOX_REQUIRE))),$(WITH
 # What is about runs, their limits, ends, streams, workspaces and denials; what is about the native backend's own pools, groups and
 # paths, or about words and files, is not.
 DOCKER_RUNS := Exec|Outcome|Stream|Input|Ending|Grace|OutputKeep|UsageVerb|Lifecycle|Drain|ExitRace|LastWrite|WorkspaceRace|Counter
-DOCKER_LAUNCHES := Container|Denial|Ending|SilentStart|LimitBoundary|LimitsAndHostility|Start|Workspace|Size|WorkspaceRoots
-DOCKER_FILTER ?= IntegrationTests[.]($(DOCKER_RUNS))Tests|LauncherTests[.]($(DOCKER_LAUNCHES))(Tests)?|EscapeTests
+DOCKER_LAUNCHES := Container|ContainerAttack|Denial|Ending|SilentStart|LimitBoundary|LauncherLimit|Start|Workspace|Size|WorkspaceRoots
+DOCKER_FILTER ?= IntegrationTests[.]($(DOCKER_RUNS))Tests|LauncherTests[.]($(DOCKER_LAUNCHES))Tests|EscapeTests
 
 FUZZ_SECONDS ?= 20
 FUZZ_MAX_LEN ?= 300
