@@ -70,6 +70,10 @@ final class ArrivingContainer {
                 slot: slot, group: group, process: process, socket: try duplicateDescriptor(own),
                 commandSocket: try duplicateDescriptor(commands))
             sandbox.container = room
+            // It lives: all that was opened by its number since is its own.
+            guard try sandbox.process.reap(wait: false) == nil else {
+                throw SystemError("meet the container's first process", errno: ESRCH)
+            }
             return sandbox
         }
         connections = []

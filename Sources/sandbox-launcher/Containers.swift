@@ -157,7 +157,8 @@ struct Containers {
     func nextLook(now: UInt64) -> UInt64? {
         var times = arriving.values.map(\.deadline) + pausedUntil.values.filter { $0 > now }
         if link == nil { times.append(revival) }
-        if !unremoved.isEmpty { times.append(now + 20_000_000) }
+        // Without a sandbox-docker there is nobody to be told of them.
+        if link != nil, !unremoved.isEmpty { times.append(now + 20_000_000) }
         return times.min()
     }
 

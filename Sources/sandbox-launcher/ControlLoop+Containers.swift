@@ -333,7 +333,10 @@ extension ControlLoop {
     private mutating func abandon(_ sandbox: PreparedSandbox) {
         // ESRCH: it has ended.
         try? sandbox.process.signal(SIGKILL)
-        release(sandbox)
+        guard let room = sandbox.container else { return }
+        // Nobody waits for its end here: its identity is free when the engine has nothing of it any more.
+        containers.held[room.order] = sandbox.slot
+        remove(room.order)
     }
 
     /// Its engine is to have nothing of it any more.

@@ -256,13 +256,7 @@ struct RunStart {
     func use(
         _ prepared: PreparedSandbox, isWarm: Bool, _ workspaces: inout WorkspaceOpener, giveBack: () -> Void
     ) throws(LaunchFailure) -> Sandbox? {
-        let workspace: OpenedWorkspace?
-        do throws(LaunchFailure) {
-            workspace = try open(&workspaces, prepared.slot)
-        } catch {
-            giveBack()
-            throw error
-        }
+        let workspace = try open(&workspaces, prepared.slot, else: giveBack)
         do throws(SystemError) {
             try prepared.group.narrow(to: request.limits)
             return try handOver(to: prepared, workspace, isWarm: isWarm)
@@ -285,7 +279,19 @@ struct RunStart {
             stamps: LaunchStamps(receivedAt: receivedAt, handedOverAt: handedOverAt, isWarm: isWarm))
     }
 
+    /// - Parameter giveBack: called when it cannot be opened, and whatever was taken for the run is as it was.
     func open(
+        _ workspaces: inout WorkspaceOpener, _ slot: IdentitySlot, else giveBack: () -> Void
+    ) throws(LaunchFailure) -> OpenedWorkspace? {
+        do throws(LaunchFailure) {
+            return try open(&workspaces, slot)
+        } catch {
+            giveBack()
+            throw error
+        }
+    }
+
+    private func open(
         _ workspaces: inout WorkspaceOpener, _ slot: IdentitySlot
     ) throws(LaunchFailure) -> OpenedWorkspace? {
         guard let path = request.workspace, let caller else { return nil }

@@ -8,13 +8,7 @@ extension RunStart {
     func useContainer(
         _ prepared: PreparedSandbox, _ room: ContainerRoom, _ workspaces: inout WorkspaceOpener, giveBack: () -> Void
     ) throws(LaunchFailure) -> Sandbox? {
-        let workspace: OpenedWorkspace?
-        do throws(LaunchFailure) {
-            workspace = try open(&workspaces, prepared.slot)
-        } catch {
-            giveBack()
-            throw error
-        }
+        let workspace = try open(&workspaces, prepared.slot, else: giveBack)
         let message = WorkspaceMessage(request.limits, of: policy.policy, hasMount: workspace != nil)
         do throws(LaunchFailure) {
             try room.furnish(message, workspace: workspace, of: policy.policy, host: host)

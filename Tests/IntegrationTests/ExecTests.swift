@@ -92,6 +92,13 @@ struct ExecTests {
         #expect(processes.result?.limitsHit.first?.limit == "processes")
     }
 
+    @Test func `an engine's address that is none keeps nobody from a sandbox who needs no engine`() throws {
+        let ran = try Ran(
+            [BuiltProducts.path("sandboxctl"), "exec", "--standalone", "--", "true"],
+            environment: ["PATH=/usr/bin:/bin", "HOME=/root", "DOCKER_HOST=unix://nowhere"])
+        #expect(ran.status == 0, "\(ran.errors)")
+    }
+
     @Test func `a program that is not there, or cannot be executed`() throws {
         let missing = try exec([], ["no-such-program"])
         #expect(missing.ran.status == 127 && missing.error?.code == .programNotFound)
