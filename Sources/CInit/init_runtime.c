@@ -103,6 +103,12 @@ unsigned int init_is_full(const char *path) {
            (status.f_files > 0 && status.f_ffree == 0 ? 2u : 0u);
 }
 
+long init_default_signal(long signal) {
+    // struct kernel_sigaction of both architectures: SIG_DFL, no flags, no restorer, an empty mask.
+    uint64_t action[4] = {0};
+    return call(__NR_rt_sigaction, signal, (long)action, 0, 8, 0);
+}
+
 long init_block_signals(int block) {
     uint64_t set = block ? ~(uint64_t)0 : 0;
     return call(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&set, 0, sizeof set, 0);

@@ -15,8 +15,8 @@ package struct FilterRequest: Sendable, Equatable {
     /// memory that is shared, mremap(2) or a child of fork(2) has a second one, to write.
     package var refusesExecutableSharedMemory = false
 
-    /// Limits of oneself alone, `prlimit(2)` with 0: pid 1 has the command's uid where the launcher is not root, and nothing else
-    /// keeps its limits from the command.
+    /// Limits of oneself alone, `prlimit(2)` with 0: pid 1 has the command's uid in a container and where the launcher is not root,
+    /// and nothing else keeps its limits from the command.
     package var limitsOwnProcessOnly = false
 
     package init() {}

@@ -9,10 +9,18 @@ enum Container {
     static func enter() {
         let missing = -Int(Errno.badDescriptor)
         guard System.call(__NR_fcntl, Int(INIT_SOCKET), Flag.getDescriptor) == missing else { return }
+        settle()
         let path: StaticString = "/.sandbox/socket"
         // In this order: the launcher takes the first one for this process's.
         connect(path, as: INIT_SOCKET)
         connect(path, as: INIT_COMMAND_SOCKET)
+    }
+
+    /// What whoever started the engine ignored has come down to here. Go's runtime resets most of it, but not signals 32 to 34, and
+    /// posix_spawn(3) of a program with threads has 32 ignored (glibc). The launcher does this for what it starts itself.
+    private static func settle() {
+        for number in 1...64 { _ = init_default_signal(number) }
+        _ = init_block_signals(0)
     }
 
     private static func connect(_ path: StaticString, as descriptor: Int32) {

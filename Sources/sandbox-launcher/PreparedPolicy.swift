@@ -86,6 +86,7 @@ final class PreparedPolicy {
                 "backend docker: paths of the host, a list of programs and rates cannot be kept in an image")
         }
         var request = filterRequest(policy, memory: host.memory)
+        request.limitsOwnProcessOnly = true
         // Whether files in memory can be executed is a setting of pid namespaces, and an engine's is not to be written.
         if !policy.executesWritten { request.refusesMemoryFiles = true }
         // Where a network of the engine's is given, addresses are its to refuse.

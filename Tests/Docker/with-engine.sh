@@ -24,8 +24,9 @@ else
     socket=$run/docker.sock
     # Mounts of its own, and no network of the host's: images are imported from files. A containerd of the host's, which it would use
     # if it saw that one's socket, does not see these mounts.
+    # It ignores SIGRTMIN, as engines do whose parent did: containers inherit that.
     # shellcheck disable=SC2016
-    setsid unshare --mount --propagation private sh -c '[ ! -d /run/containerd ] || mount -t tmpfs tmpfs /run/containerd; exec "$@"' \
+    setsid unshare --mount --propagation private sh -c 'trap "" 34; [ ! -d /run/containerd ] || mount -t tmpfs tmpfs /run/containerd; exec "$@"' \
         sh dockerd --data-root "$state/data" --exec-root "$run/exec" --pidfile "$run/pid" \
         --host "unix://$socket" --group root --bridge none --iptables=false --ip-forward=false --ip-masq=false \
         --log-level warn >"$run/log" 2>&1 &

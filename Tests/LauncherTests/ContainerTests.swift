@@ -66,6 +66,12 @@ struct ContainerTests {
         #expect(stat("\(workspace.path)/made", &status) == 0 && status.st_uid == geteuid())
     }
 
+    /// The engine that Tests/Docker starts ignores SIGRTMIN, one of the few that Go's runtime leaves as it finds them.
+    @Test func `what the engine's parent ignored is ignored in no container`() throws {
+        let finished = try ready().run(["grep", "-E", "^Sig(Blk|Ign):", "/proc/self/status"], environment: ["PATH=/bin"])
+        #expect(finished.output == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n", "\(finished)")
+    }
+
     @Test func `a user that the policy names is the one it runs as`() throws {
         let finished = try ready { $0.container?.user = .init(uid: 4321, gid: 1234) }
             .run(["sh", "-c", "id -u; id -g"], environment: ["PATH=/bin"])

@@ -29,6 +29,8 @@ void init_children_usage(uint64_t *_Nonnull blocks_read, uint64_t *_Nonnull bloc
 uint64_t init_monotonic(void);
 // statfs(2) of a file system with limits: bit 0, no block is free; bit 1, no inode is.
 unsigned int init_is_full(const char *_Nonnull path);
+// Gives a signal its default action, also one of those that libc keeps for itself; EINVAL for what cannot be ignored.
+long init_default_signal(long signal);
 // Blocks all signals, or none.
 long init_block_signals(int block);
 // wait4(2); `wait` 0: without waiting. The pid, 0 when nobody has ended.
