@@ -80,7 +80,7 @@ test: packages
 test-release: build
 	$(SWIFT) build --build-tests
 	SANDBOX_PRODUCTS=$(PRODUCTS) $(IN_ENGINE) $(SWIFT) test --skip-build --disable-xctest --no-parallel \
-	    --filter 'IntegrationTests|LauncherTests' --skip 'UserPackage|ContainerRecovery|EngineFailure'
+	    --filter 'IntegrationTests|LauncherTests' --skip 'UserPackage|ContainerRecovery|EngineRecovery|EngineFailure'
 
 # The same tests with containers for sandboxes, in the engine of DOCKER_HOST or one that is started for them: Tests/Docker.
 test-docker: MORE_PACKAGES := $(DOCKER_PACKAGES)

@@ -66,9 +66,10 @@ struct ContainerTests {
         #expect(stat("\(workspace.path)/made", &status) == 0 && status.st_uid == geteuid())
     }
 
-    /// The engine that Tests/Docker starts ignores SIGRTMIN, one of the few that Go's runtime leaves as it finds them.
+    /// The engine that Tests/Docker starts ignores SIGRTMIN, which Go's runtime leaves as it finds it.
     @Test func `what the engine's parent ignored is ignored in no container`() throws {
-        let finished = try ready().run(["grep", "-E", "^Sig(Blk|Ign):", "/proc/self/status"], environment: ["PATH=/bin"])
+        let finished = try ready().run(
+            ["grep", "-E", "^Sig(Blk|Ign):", "/proc/self/status"], environment: ["PATH=/bin"])
         #expect(finished.output == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n", "\(finished)")
     }
 
