@@ -36,11 +36,12 @@ FUZZ_TARGETS := wire policy plan shell
 FUZZ := .build/fuzz/release/Fuzzing
 
 # What the virtual machines of the tests run: what depends on kernel and cgroups, in two machines at a time. Left out is what needs
-# much time or a Swift toolchain inside, what is about words and policies alone, and two tests of VerifyTests: their policy
+# much time or a Swift toolchain inside, what is about words, policies, streams and reloads alone, and two tests of VerifyTests: their policy
 # `small` has a twentieth of a core, with which a probe on an emulated processor does not end in its five seconds; and 10,000
 # processes. The seconds are those of one machine's tests, without the boot.
 VM_SLOW := 10,000 zombies|hundreds of sandboxes|every policy.s confinement|verify prints a table|a preparer that was behind
-VM_SKIP ?= RaceTests|HostileMessage|BenchTests|DocumentedClients|UserPackage|BadInput|BuiltInPolicy|PolicyVerb|ServicePolicy|$(VM_SLOW)
+VM_WORDS := BadInput|BuiltInPolicy|PolicyVerb|ServicePolicy|Reload|ReloadHostility|Stream|Input|OutputKeep|Exec
+VM_SKIP ?= RaceTests|HostileMessage|BenchTests|DocumentedClients|UserPackage|[.]($(VM_WORDS))Tests|$(VM_SLOW)
 VM_SECONDS ?= 3000
 export VM_FILTER VM_SKIP VM_SECONDS
 VM_TARGETS := vm-root vm-packages vm-service vm-suites vm-tests vm-escape vm-integration

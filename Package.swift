@@ -190,7 +190,7 @@ let package = Package(
                 "CEscape", "EscapeAttempts", "LinuxSystem", "SandboxClient", "SandboxModel", "SandboxTestSupport",
                 "SandboxWire",
             ],
-            exclude: ["README.md"], swiftSettings: strict),
+            exclude: ["README.md", "Containers.md"], swiftSettings: strict),
         .testTarget(
             name: "LayoutTests", dependencies: ["CInitPlan", "LaunchPlan", "SandboxTestSupport"],
             swiftSettings: strict),

@@ -6,6 +6,8 @@ public struct PolicySummary: Codable, Sendable, Equatable {
     public var digest: String
     /// `built-in`, or the base name of the file.
     public var origin: String
+    /// What it runs in, as in results: `native` or `docker`. Absent from a daemon of before there were two.
+    public var backend: String?
     /// All that holds, as a policy file in which each value has its origin behind `#`; only where it was asked for.
     public var effective: String?
     /// Names of what it promises and this daemon, which is not root, cannot keep for every run (`Weakness`); absent where it keeps
@@ -13,13 +15,14 @@ public struct PolicySummary: Codable, Sendable, Equatable {
     public var weaker: [String]?
 
     public init(
-        name: String, description: String, digest: String, origin: String, effective: String? = nil,
-        weaker: [String]? = nil
+        name: String, description: String, digest: String, origin: String, backend: String? = nil,
+        effective: String? = nil, weaker: [String]? = nil
     ) {
         self.name = name
         self.description = description
         self.digest = digest
         self.origin = origin
+        self.backend = backend
         self.effective = effective
         self.weaker = weaker
     }

@@ -79,7 +79,9 @@ package struct Policy: Sendable {
     }
 
     package var summary: PolicySummary {
-        PolicySummary(name: name, description: description, digest: digest, origin: origin.description)
+        PolicySummary(
+            name: name, description: description, digest: digest, origin: origin.description,
+            backend: usesImage ? "docker" : "native")
     }
 
     /// The launcher's part.

@@ -29,8 +29,8 @@ struct ListPolicies: AsyncParsableCommand {
             Descriptor.output.write(try JSONLine.bytes(policies))
             return
         }
-        let rows = policies.map { [$0.name, $0.origin, $0.digest, $0.description] }
-        Descriptor.output.write(Table.text([["NAME", "ORIGIN", "DIGEST", "DESCRIPTION"]] + rows))
+        let rows = policies.map { [$0.name, $0.backend ?? "native", $0.origin, $0.digest, $0.description] }
+        Descriptor.output.write(Table.text([["NAME", "BACKEND", "ORIGIN", "DIGEST", "DESCRIPTION"]] + rows))
     }
 
     private func list() async throws -> [PolicySummary] {

@@ -29,7 +29,6 @@ enum Containers {
         "proc-1-task": "the engine mounts /proc without hidepid",
         "cgroup-of-pid1": "the engine mounts /proc without hidepid; the group's name is / in a namespace of its own",
         "timer-slack-of-pid1": "the file can be opened; to read or write it takes a capability",
-        "limits-of-pid1": "pid 1 has the command's uid; who harms it ends the own run",
         "priority-of-pid1": "pid 1 has the command's uid; who harms it ends the own run",
         "processors-of-pid1": "pid 1 has the command's uid; who harms it ends the own run",
         "inotify-instances":

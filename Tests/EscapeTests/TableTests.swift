@@ -34,6 +34,47 @@ struct TableTests {
         try text.write(toFile: try #require(Self.file), atomically: true, encoding: .utf8)
     }
 
+    @Test(.enabled(if: file != nil && Backend.current == .docker)) func `write the table of containers`() async throws {
+        let attempts = try await AttemptRuns.shared.value.confined
+        let cases = try await HostRuns.shared.value.judgements.mapValues(\.inside)
+        let verdicts = attempts.merging(cases) { first, _ in first }
+        let items =
+            Attempt.areas.flatMap(\.attempts).map { ($0.name, $0.tries) }
+            + HostCase.areas.flatMap(\.cases).map { ($0.name, $0.tries) }
+        let tried = items.filter { Containers.isTried($0.0) }
+        func count(_ word: String) -> Int { tried.count { verdicts[$0.0]?.word == word } }
+        var text = """
+            # The same in containers
+
+            What README.md beside this lists, tried in containers of a Docker Engine under the same policies with `backend: docker`. Each
+            has a counterpart without a sandbox, which is there. Written by the suite itself:
+
+                SANDBOX_BACKEND=docker SANDBOX_ESCAPE_TABLE=Tests/EscapeTests/Containers.md \\
+                    make test-docker DOCKER_FILTER=EscapeTests
+
+            \(Date().formatted(.iso8601.year().month().day())), Linux \(try Self.kernel()), Docker \(try DockerEngine.version()):
+            of \(items.count) \(items.count - tried.count) cannot be tried; of \(tried.count) \(count("stopped")) are stopped, \
+            \(count("absent")) find nothing to attack, \(count("escaped")) are open and known to be.
+
+            """
+        text += Self.heading("Open", "| case | tries | in a container | because |")
+        for (name, tries) in tried where verdicts[name]?.word == "escaped" {
+            let native = AttemptTests.knownOpen.merging(HostCaseTests.knownOpen) { first, _ in first }
+            text += Self.row([
+                name, tries, Self.cell(verdicts[name]), Containers.reason(name, natively: native) ?? "not known to be",
+            ])
+        }
+        text += Self.heading("Not tried", "| case | tries | because |")
+        for (name, tries) in items where !Containers.isTried(name) {
+            text += Self.row([name, tries, Containers.untried[name] ?? ""])
+        }
+        text += Self.heading("Stopped, or absent", "| case | tries | in a container |")
+        for (name, tries) in tried where verdicts[name]?.word != "escaped" {
+            text += Self.row([name, tries, Self.cell(verdicts[name])])
+        }
+        try text.write(toFile: try #require(Self.file), atomically: true, encoding: .utf8)
+    }
+
     private static func introduction(_ attempts: AttemptRuns, _ cases: HostRuns) throws -> String {
         let possible = Attempt.all.filter { item in
             [attempts.user[item.name], attempts.root[item.name]].contains { $0?.word == "escaped" }
@@ -69,9 +110,7 @@ struct TableTests {
             signal to one another through them; whoever serves a socket in a workspace can be talked to. Channels by timing (page cache, processor caches,
             load) are not tried.
 
-            In containers (`SANDBOX_BACKEND=docker`, with `Tests/Docker/with-engine.sh`; 2026-11-28, Docker on cgroup v1) the same attempts are
-            made under the same policies with `backend: docker`: 18 cases of the host and one attempt are skipped there by name, 12 attempts and
-            one case are open and known to be, all others are held. `Containers.swift` has both lists, each with its reasons.
+            The same in containers, `backend: docker`: [Containers.md](Containers.md).
 
             *inside*: in a sandbox, under `default` with smaller file systems in memory or the case's own policy. *without root*: the
             same in a sandbox that an ordinary user made for himself, the one who also owns what is attacked; of
@@ -96,7 +135,9 @@ struct TableTests {
         return "\n## \(name)\n\n\(columns)\n\(rule)\n"
     }
 
-    private static func row(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |\n" }
+    private static func row(_ cells: [String]) -> String {
+        "| \(cells.joined(separator: " | ").replacing("\n", with: " ")) |\n"
+    }
 
     private static func cell(_ verdict: Verdict?) -> String {
         guard let verdict else { return "-" }

@@ -59,7 +59,8 @@ import Testing
         #expect(first.contains("digest ") && again.output.prefix { $0 != "\n" } == first)
         // By name, from a directory, as a service would read it.
         #expect(try policy(["show", "--effective", "--directory", directory.path, "team"]).output == shown.output)
-        #expect(try policy(["list", "--directory", directory.path]).output.contains("team         team.yaml  "))
+        let list = try policy(["list", "--directory", directory.path]).output
+        #expect(list.contains("team         native   team.yaml  "))
     }
 
     @Test func `show prints a built-in policy as it was written`() throws {
@@ -158,6 +159,7 @@ struct HostPolicyTests {
         "mine.yaml": "version: 1\nextends: default\ncommands: { deny: [tac] }\n",
         // In the place of a built-in one.
         "readonly.yaml": "version: 1\nextends: default\ncommands: { deny: [sort] }",
+        "boxed.yaml": "version: 1\nextends: default\nbackend: docker\ndocker: { image: a }",
     ]
 
     @Test func `they are the ones that exec takes`() throws {
@@ -170,13 +172,13 @@ struct HostPolicyTests {
         }
         let list = try sandboxctl(Self.files, ["policy", "list"])
         #expect(list.errors == Self.note)
-        let origins = Dictionary(
+        let rows = Dictionary(
             uniqueKeysWithValues: list.output.split(separator: "\n").map { line in
-                let words = line.split(separator: " ")
-                return (String(words[0]), String(words[1]))
+                let words = line.split(separator: " ").map(String.init)
+                return (words[0], Array(words[1...2]))
             })
-        #expect(origins["mine"] == "mine.yaml" && origins["readonly"] == "readonly.yaml")
-        #expect(origins["default"] == "built-in")
+        #expect(rows["mine"] == ["native", "mine.yaml"] && rows["readonly"] == ["native", "readonly.yaml"])
+        #expect(rows["default"] == ["native", "built-in"] && rows["boxed"] == ["docker", "boxed.yaml"])
         let shown = try sandboxctl(Self.files, ["policy", "show", "readonly"])
         #expect(shown.output == Self.files["readonly.yaml"]! + "\n" && shown.errors == Self.note, "\(shown)")
         let builtIn = try sandboxctl(Self.files, ["policy", "show", "--built-in", "readonly"])
@@ -279,7 +281,8 @@ struct ServicePolicyTests {
         }
         let all = try policy(["list"])
         #expect(
-            all.output.contains("team         team.yaml") && all.output.contains("staff        staff.yaml"), "\(all)")
+            all.output.contains("team         native   team.yaml")
+                && all.output.contains("staff        native   staff.yaml"), "\(all)")
         let few = try Ran(asUser: 12346, "sandboxctl", ["policy", "list", "--socket", service.socket])
         #expect(few.status == 0 && few.output.contains("default ") && !few.output.contains("team"), "\(few)")
         let own = try Ran(asUser: 12345, "sandboxctl", ["policy", "list", "--json", "--socket", service.socket])

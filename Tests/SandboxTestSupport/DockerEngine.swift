@@ -45,6 +45,10 @@ package enum DockerEngine {
         return Answer(status: status, body: Data(text[..<line].utf8))
     }
 
+    package static func version() throws -> String {
+        try ask("GET", "/version").json([String: Any].self)?["Version"] as? String ?? "unknown"
+    }
+
     /// Ids of containers with a label, running or not.
     package static func containers(labelled label: String) throws -> [String] {
         let filter = "%7B%22label%22%3A%5B%22\(label)%22%5D%7D"
