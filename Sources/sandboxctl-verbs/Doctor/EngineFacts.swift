@@ -14,6 +14,8 @@ struct EngineFacts: Sendable {
     var answer: Answer
     /// Whether it has an image, by the name that policies have for it. Those of which it did not say are not in here.
     var images: [String: Bool] = [:]
+    /// The same of networks.
+    var networks: [String: Bool] = [:]
     /// Its security options, "name=userns" among them; `nil` where it did not say.
     var security: [String]?
 }
@@ -25,6 +27,8 @@ struct EngineNeed: Sendable, Equatable {
         var name: String
         /// The engine fetches it when a run needs it.
         var isFetched: Bool
+        /// That the policy's containers join; `nil`: none.
+        var network: String?
     }
 
     /// Path of the engine's socket, as the service is told of it.

@@ -1,13 +1,13 @@
 import Glibc
 import LinuxSystem
 
-/// Asks a container engine what it is and which images it has, over its Unix socket, by the HTTP of RFC 1945: its answer is all
+/// Asks a container engine what it is and which images and networks it has, over its Unix socket, by the HTTP of RFC 1945: its answer is all
 /// that comes until it closes. It changes nothing, and waits no longer than it was told.
 enum EngineQuestion {
     /// Bytes of an answer.
     private static let maximumAnswer = 1 << 20
     /// More is not asked for: a directory of policies can name any number.
-    private static let mostImages = 64
+    private static let mostNames = 64
 
     /// - Parameter milliseconds: for all questions together.
     static func ask(_ need: EngineNeed, milliseconds: Int32) -> EngineFacts {
@@ -29,13 +29,19 @@ enum EngineQuestion {
         if let info = try? get("/info", at: need.socket, until: end), info.status == 200 {
             facts.security = securityOptions(info.body)
         }
-        for name in Set(need.images.map(\.name)).sorted().prefix(mostImages) {
-            switch (try? get("/images/\(escaped(name))/json", at: need.socket, until: end))?.status {
-            case 200: facts.images[name] = true
-            case 404: facts.images[name] = false
-            default: break
+        func known(_ names: [String], _ path: (String) -> String) -> [String: Bool] {
+            var known: [String: Bool] = [:]
+            for name in Set(names).sorted().prefix(mostNames) {
+                switch (try? get(path(name), at: need.socket, until: end))?.status {
+                case 200: known[name] = true
+                case 404: known[name] = false
+                default: break
+                }
             }
+            return known
         }
+        facts.images = known(need.images.map(\.name)) { "/images/\(escaped($0))/json" }
+        facts.networks = known(need.images.compactMap(\.network)) { "/networks/\($0)" }
         return facts
     }
 

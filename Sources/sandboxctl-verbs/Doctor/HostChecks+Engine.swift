@@ -5,8 +5,10 @@ import LinuxSystem
 extension HostChecks {
     static func engine(_ host: HostFacts) -> [Finding] {
         guard let need = engineNeed(host) else { return [] }
-        return [engineSocket(host, need), engineGroup(host, need)]
-            + (host.engine.map { [engineAnswer(host, need, $0), engineImages(host, need, $0)] } ?? [])
+        var findings = [engineSocket(host, need), engineGroup(host, need)]
+        guard let facts = host.engine else { return findings }
+        findings += [engineAnswer(host, need, facts), engineImages(host, need, facts)] + engineNetworks(need, facts)
+        return findings
     }
 
     private static func policies(_ need: EngineNeed) -> String {
@@ -143,5 +145,24 @@ extension HostChecks {
                 image.name.hasPrefix("sha256:") || image.name.contains("[")
                     ? "docker load or docker import it" : "docker pull \(image.name)"
             })
+    }
+
+    /// Nothing where no policy has one.
+    private static func engineNetworks(_ need: EngineNeed, _ facts: EngineFacts) -> [Finding] {
+        let wanted = need.images.filter { $0.network != nil }
+        guard !wanted.isEmpty else { return [] }
+        let missing = wanted.compactMap { image in
+            image.network.flatMap { facts.networks[$0] == false ? (policy: image.policy, name: $0) : nil }
+        }
+        let isKnown = wanted.contains { $0.network.map { facts.networks[$0] != nil } ?? false }
+        return [
+            Finding(
+                .engine, "engine-networks", found: missing.isEmpty, .useful,
+                missing.isEmpty
+                    ? isKnown ? "all there" : "not known"
+                    : "not there: \(missing.prefix(4).map { "\($0.name) of policy \($0.policy)" }.joined(separator: ", "))",
+                means: "a container joins the network that its policy names, and is refused by the engine without it",
+                remedy: missing.first.map { "docker network create \($0.name)" })
+        ]
     }
 }

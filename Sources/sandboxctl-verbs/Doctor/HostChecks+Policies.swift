@@ -52,7 +52,7 @@ extension HostChecks {
         else { return nil }
         let images = policies.names.compactMap { name in
             policies[name]?.compiled().container.map {
-                EngineNeed.Image(policy: name, name: $0.image, isFetched: $0.pull == .missing)
+                EngineNeed.Image(policy: name, name: $0.image, isFetched: $0.pull == .missing, network: $0.network)
             }
         }
         guard !images.isEmpty else { return nil }

@@ -63,7 +63,8 @@ struct FakeHost {
         rest.userManager = "Version=252\nControlGroup=/user.slice/user-1000.slice/user@1000.service\n"
         rest.service = .answers(server: "sandboxd 0.1.0", protocolVersion: 1, findings: nil)
         rest.engine = EngineFacts(
-            answer: .answers(interface: "1.41"), images: ["tools:1": true], security: ["name=seccomp,profile=default"])
+            answer: .answers(interface: "1.41"), images: ["tools:1": true], networks: ["lab": true],
+            security: ["name=seccomp,profile=default"])
         rest.now = 2000
         rest.monotonicSeconds = 1500
     }
@@ -89,7 +90,7 @@ struct FakeHost {
         "/etc/subuid": "agent:100000:65536\n",
         "/etc/subgid": "agent:100000:65536\n", "/etc/sandboxd/policies/own.yaml": "version: 1\nextends: default\n",
         "/etc/sandboxd/policies/tools.yaml":
-            "version: 1\nextends: default\nbackend: docker\ndocker: { image: \"tools:1\" }\n",
+            "version: 1\nextends: default\nbackend: docker\ndocker: { image: \"tools:1\", network: lab }\n",
         "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory pids\n",
         "/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope/cgroup.type": "domain\n",
         "/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope/memory.swap.max": "max\n",

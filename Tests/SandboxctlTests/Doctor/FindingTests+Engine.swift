@@ -73,6 +73,9 @@ extension FindingTests {
             $0.files["/etc/sandboxd/policies/tools.yaml"] =
                 "version: 1\nextends: default\nbackend: docker\ndocker: { image: \"\(id)\" }\n"
         },
+        Lack("engine-networks", detail: "not there: lab of policy tools", remedy: "docker network create lab") {
+            $0.rest.engine?.networks = ["lab": false]
+        },
     ]
 
     @Test func ofNoEngineNothingIsToldWhereNoPolicyHasOne() {
@@ -94,12 +97,13 @@ extension FindingTests {
                 == EngineNeed(
                     socket: "/run/docker.sock",
                     images: [
-                        .init(policy: "own", name: "other:2", isFetched: true),
-                        .init(policy: "tools", name: "tools:1", isFetched: false),
+                        .init(policy: "own", name: "other:2", isFetched: true, network: "lab"),
+                        .init(policy: "tools", name: "tools:1", isFetched: false, network: "lab"),
                     ]))
         host.rest.engine?.images["other:2"] = false
         #expect(host.found["engine-images"]?.found == true)
         #expect(host.found["engine-images"]?.detail == "1 of 2 there, 1 fetched when needed")
+        #expect(host.found["engine-networks"]?.detail == "all there")
     }
 
     /// Whom the engine does not let in, learns no more than that, and is not told to get in.
@@ -109,5 +113,6 @@ extension FindingTests {
         #expect(host.found["engine"]?.found == true && host.found["engine"]?.remedy == nil)
         #expect(host.found["engine"]?.detail.contains("user 1000 may not") == true)
         #expect(host.found["engine-images"]?.found == true && host.found["engine-images"]?.detail == "not known")
+        #expect(host.found["engine-networks"]?.detail == "not known")
     }
 }

@@ -66,10 +66,8 @@ import Testing
 
     @Test func aServiceThatSaysNothingIsNotWaitedFor() async throws {
         let directory = TemporaryDirectory()
-        let path = "\(directory.path)/s"
-        let listener = try UnixSocket.bound(SOCK_STREAM, at: path)
+        let (path, listener) = try engine(in: directory)
         defer { close(listener) }
-        try #require(listen(listener, 4) == 0)
         let start = ContinuousClock.now
         guard case .silent(200) = await ServiceQuestion.ask(path, milliseconds: 200) else {
             Issue.record("it answered")
@@ -83,12 +81,18 @@ import Testing
         }
     }
 
-    @Test func anEngineThatSaysNothingIsNotWaitedFor() throws {
-        let directory = TemporaryDirectory()
+    /// A socket of an engine's, and who listens there. The caller closes it.
+    private func engine(in directory: TemporaryDirectory) throws -> (path: String, listener: Int32) {
         let path = "\(directory.path)/s"
         let listener = try UnixSocket.bound(SOCK_STREAM, at: path)
-        defer { close(listener) }
         try #require(listen(listener, 4) == 0)
+        return (path, listener)
+    }
+
+    @Test func anEngineThatSaysNothingIsNotWaitedFor() throws {
+        let directory = TemporaryDirectory()
+        let (path, listener) = try engine(in: directory)
+        defer { close(listener) }
         let start = ContinuousClock.now
         #expect(
             EngineQuestion.ask(EngineNeed(socket: path, images: []), milliseconds: 200).answer
@@ -98,17 +102,15 @@ import Testing
         #expect(EngineQuestion.ask(none, milliseconds: 200).answer == .unreachable(ENOENT))
     }
 
-    @Test func ofAnEngineItsInterfaceAndItsImagesAreKnown() throws {
+    @Test func ofAnEngineItsInterfaceItsImagesAndNetworksAreKnown() throws {
         let directory = TemporaryDirectory()
-        let path = "\(directory.path)/s"
-        let listener = try UnixSocket.bound(SOCK_STREAM, at: path)
+        let (path, listener) = try engine(in: directory)
         defer { close(listener) }
-        try #require(listen(listener, 4) == 0)
         let engine = Thread {
             for answer in [
                 "200 OK\r\nApi-Version: 1.43\r\n\r\nOK",
                 "200 OK\r\n\r\n{\"a\":1,\"SecurityOptions\":[\"name=seccomp,profile=default\",\"name=userns\"],\"b\":[]}",
-                "200 OK\r\n\r\n{}", "404 Not Found\r\n\r\n{}",
+                "200 OK\r\n\r\n{}", "404 Not Found\r\n\r\n{}", "404 Not Found\r\n\r\n{}", "200 OK\r\n\r\n{}",
             ] {
                 let client = accept(listener, nil, nil)
                 var request = [UInt8](repeating: 0, count: 4096)
@@ -119,9 +121,12 @@ import Testing
             }
         }
         engine.start()
-        let images = ["a:1", "b:1"].map { EngineNeed.Image(policy: "p", name: $0, isFetched: false) }
+        let images = [("a:1", "m"), ("b:1", "n")].map {
+            EngineNeed.Image(policy: "p", name: $0.0, isFetched: false, network: $0.1)
+        }
         let facts = EngineQuestion.ask(EngineNeed(socket: path, images: images), milliseconds: 20_000)
         #expect(facts.answer == .answers(interface: "1.43") && facts.images == ["a:1": true, "b:1": false])
+        #expect(facts.networks == ["m": false, "n": true])
         #expect(facts.security == ["name=seccomp,profile=default", "name=userns"])
     }
 
