@@ -95,8 +95,15 @@ extension ServiceError {
             case .containerImage: .imageNotFound
             default: .launchFailed
             }
+        let hint =
+            switch (failure.stage, failure.errno) {
+            case (.containerImage, ENOENT): ". 'docker pull' fetches it, or 'pull: missing' in the policy's 'docker'"
+            case (.containerEngine, ENOENT), (.containerEngine, ECONNREFUSED):
+                ". Start the engine; sandboxd --docker-socket, or DOCKER_HOST, says where its socket is"
+            default: ""
+            }
         self.init(
-            code, "failed to \(failure.stage.words) of policy '\(policy)'\(failure.detail)\(failure.reason)",
+            code, "failed to \(failure.stage.words) of policy '\(policy)'\(failure.detail)\(failure.reason)\(hint)",
             category: failure.retryAfterMilliseconds == nil ? .permanent : .temporary, stage: failure.stage.name,
             retryAfterMilliseconds: failure.retryAfterMilliseconds)
     }

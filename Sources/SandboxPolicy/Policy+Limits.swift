@@ -15,6 +15,12 @@ extension Policy {
         for limit in RequestLimit.allCases {
             guard let field = limit.field else { continue }
             guard let asked = request[keyPath: field] else { continue }
+            if usesImage, limit == .readRate || limit == .writeRate {
+                throw ServiceError(
+                    .limitNotAllowed,
+                    "limit \(limit.name) is not allowed: policy \(name) has 'backend: docker' (\(place(.backend))), and rates "
+                        + "hold for the disks behind the host's files")
+            }
             var bound = bound(of: limit, workspaceInMemory: workspaceInMemory)
             if limit == .workspaceInodes, workspaceInMemory, bound.key == nil {
                 // As many as the launcher gives one of this size; its size comes before it in the list of limits.

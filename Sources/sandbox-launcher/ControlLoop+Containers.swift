@@ -114,7 +114,7 @@ extension ControlLoop {
     private mutating func tell(_ command: ContainerCommand) {
         guard let link = containers.link, (try? link.send(command)) == nil else { return }
         // Its buffer holds all that can be asked for at once: it is stuck.
-        loseContainers("it does not listen")
+        loseContainers("does not listen")
     }
 
     // MARK: orders
@@ -243,7 +243,7 @@ extension ControlLoop {
         while let link = containers.link {
             switch link.hear() {
             case .nothing: return
-            case .gone: return loseContainers("it has ended")
+            case .gone: return loseContainers("has ended")
             case .event(.note(let text)): say(text)
             case .event(.removed(let order)):
                 containers.gone(order)
@@ -267,7 +267,7 @@ extension ControlLoop {
 
     private mutating func loseContainers(_ reason: String) {
         guard let link = containers.link else { return }
-        say("sandbox-docker is started again: \(reason)")
+        say("sandbox-docker \(reason), and is started again")
         readiness.forget(link.socket.number)
         link.end(patience: 0)
         let failure = LaunchFailure(

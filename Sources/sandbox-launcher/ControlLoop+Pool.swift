@@ -222,6 +222,7 @@ extension ControlLoop {
         guard let children = try? host.proc.read("\(getpid())/task/\(getpid())/children") else { return }
         var known = Set(sandboxes.values.map { $0.prepared.process.pid } + waiting.values.map { $0.process.pid })
         if let reload { known.insert(reload.process.pid) }
+        if let link = containers.link { known.insert(link.process.pid) }
         for child in children.split(separator: " ").compactMap({ Int32($0) }) where !known.contains(child) {
             // A child that is not reaped: the number is its own.
             Glibc.kill(child, SIGKILL)

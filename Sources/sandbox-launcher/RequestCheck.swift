@@ -17,6 +17,8 @@ enum RequestCheck {
         if let tmpBytes = request.limits.tmpBytes, tmpBytes == 0 || tmpBytes > policy.tmpBytes {
             throw refusal("limit tmp is zero or wider than policy \(policy.name)'s")
         }
+        let rates = [request.limits.readBytesPerSecond, request.limits.writeBytesPerSecond]
+        if policy.container != nil, rates != [nil, nil] { throw refusal("limit rates: a container has none") }
         if request.workspace == nil { try checkMemory(request.limits, policy) }
         if let size = impossibleSize(request.limits) { throw refusal("limit \(size) is more than there can be") }
         if request.workspace != nil && policy.workspaceMode == .none {

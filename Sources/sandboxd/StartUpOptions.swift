@@ -32,8 +32,9 @@ struct StartUpOptions {
     func engine() throws(StartUpError) -> String {
         let scheme = "unix://"
         let host = getenv("DOCKER_HOST").map { String(cString: $0) } ?? ""
-        let path = dockerSocket ?? (host.hasPrefix(scheme) ? String(host.dropFirst(scheme.count)) : Self.standardEngine)
-        // What the environment says is nobody's mistake who needs no engine: a policy that does is told.
+        let named = dockerSocket ?? (host.isEmpty ? Self.standardEngine : host)
+        let path = named.hasPrefix(scheme) ? String(named.dropFirst(scheme.count)) : named
+        // What the environment says is nobody's mistake who needs no engine: a policy that does is told, and has no other one.
         guard dockerSocket == nil || path.hasPrefix("/") && path.utf8.count < 108 else {
             throw StartUpError(.usage, "--docker-socket takes the absolute path of a Unix socket, not '\(path)'")
         }

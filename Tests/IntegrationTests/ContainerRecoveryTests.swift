@@ -46,14 +46,6 @@ struct ContainerRecoveryTests {
         return try left().isEmpty
     }
 
-    private func child(of parent: Int32, named name: String) throws -> Int32 {
-        let children = try wholeFile("/proc/\(parent)/task/\(parent)/children").split(separator: " ").compactMap {
-            Int32($0)
-        }
-        let found = children.first { (try? wholeFile("/proc/\($0)/comm"))?.hasPrefix(name) == true }
-        return try #require(found, "no \(name) among \(children)")
-    }
-
     /// A request of its own thread, and what it came to.
     private func request(_ client: SandboxClient) -> Task<String, Never> {
         Task {
@@ -83,7 +75,7 @@ struct ContainerRecoveryTests {
             let client = try await service.client()
             _ = try await client.verify(policy: "boxed")
             let launcher = try service.launcherPid()
-            let broker = try child(of: launcher, named: "sandbox-docker")
+            let broker = try service.launcherChild(named: "sandbox-docker")
             let answer = request(client)
             try await Task.sleep(for: .milliseconds(moment))
             switch victim {

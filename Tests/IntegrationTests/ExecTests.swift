@@ -99,6 +99,18 @@ struct ExecTests {
         #expect(ran.status == 0, "\(ran.errors)")
     }
 
+    @Test func `who needs an engine is told that its address is none, and gets no other one`() throws {
+        let files = TemporaryDirectory()
+        try files.write("boxed.yaml", "version: 1\nextends: default\nbackend: docker\ndocker: { image: a }\n")
+        for address in ["tcp://127.0.0.1:2375", "unix://nowhere"] {
+            let ran = try Ran(
+                [BuiltProducts.path("sandboxctl"), "exec", "--policy", "\(files.path)/boxed.yaml", "--", "true"],
+                environment: ["PATH=/usr/bin:/bin", "HOME=/root", "DOCKER_HOST=\(address)"])
+            let shown = address.split(separator: "unix://").joined()
+            #expect(ran.status == 125 && ran.errors.contains("find the engine's socket \(shown): ENOENT"), "\(ran)")
+        }
+    }
+
     @Test func `a program that is not there, or cannot be executed`() throws {
         let missing = try exec([], ["no-such-program"])
         #expect(missing.ran.status == 127 && missing.error?.code == .programNotFound)

@@ -71,6 +71,15 @@ final class ServiceFixture: Sendable {
         }
         throw FixtureError.text("no launcher")
     }
+
+    /// A child of the launcher's, by the beginning of its name.
+    func launcherChild(named name: String) throws -> Int32 {
+        let launcher = try launcherPid()
+        let children = try wholeFile("/proc/\(launcher)/task/\(launcher)/children").split(separator: " ")
+        for child in children.compactMap({ Int32($0) })
+        where (try? wholeFile("/proc/\(child)/comm"))?.hasPrefix(name) == true { return child }
+        throw FixtureError.text("no \(name) among \(children)")
+    }
 }
 
 enum FixtureError: Error { case text(String) }

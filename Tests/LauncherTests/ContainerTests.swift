@@ -201,6 +201,18 @@ struct ContainerTests {
 
     // MARK: failures
 
+    @Test func `a rate that cannot be kept is refused`() throws {
+        let harness = try ready()
+        var limits = LaunchLimits.testing
+        limits.readBytesPerSecond = 1 << 20
+        let finished = try harness.finish(
+            LaunchRequest(
+                run: 5, policy: "testing", client: 1, workspace: nil, cwd: "", argv: ["/bin/true"],
+                environment: ["PATH=/bin"],
+                limits: limits, terminal: false))
+        #expect(finished.failure?.stage == .refused, "\(finished)")
+    }
+
     @Test func `an engine that is not there is said to be so, at once`() throws {
         let harness = try LauncherHarness.ready(Self.policy(), engine: "/run/no-such-engine.sock")
         let failure = try #require(try harness.run(["/bin/true"]).failure)

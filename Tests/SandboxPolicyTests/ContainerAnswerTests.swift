@@ -1,4 +1,5 @@
 import LaunchPlan
+import SandboxModel
 import SandboxPolicy
 import Testing
 
@@ -19,6 +20,21 @@ struct ContainerAnswerTests {
             "image: tools, ahead: 1",
         ]
         #expect(Set(try others.map { try contained($0).digest } + [plain]).count == others.count + 1)
+    }
+
+    @Test("a request's rates are refused: they cannot be kept in an image")
+    func rates() throws {
+        let own = try contained()
+        for (limits, name) in [
+            (Limits(readBytesPerSecond: 1 << 20), "read"), (Limits(writeBytesPerSecond: 1 << 20), "write"),
+        ] {
+            let error = #expect(throws: ServiceError.self) { try own.narrowed(by: limits) }
+            #expect(error?.code == .limitNotAllowed)
+            #expect(
+                error?.message
+                    == "limit \(name)-rate is not allowed: policy own has 'backend: docker' (own.yaml:2), and rates "
+                    + "hold for the disks behind the host's files")
+        }
     }
 
     @Test("the rendered policy reads back as the same one", arguments: ContainerTests.images)

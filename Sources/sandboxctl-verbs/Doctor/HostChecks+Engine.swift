@@ -7,7 +7,13 @@ extension HostChecks {
         guard let need = engineNeed(host) else { return [] }
         var findings = [engineSocket(host, need), engineGroup(host, need)]
         guard let facts = host.engine else { return findings }
-        findings += [engineAnswer(host, need, facts), engineImages(host, need, facts)] + engineNetworks(need, facts)
+        findings.append(engineAnswer(host, need, facts))
+        switch facts.answer {
+        // Whoever may not ask is told that nothing is known; of an engine that is not there that is no news.
+        case .answers, .unreachable(EACCES), .unreachable(EPERM):
+            findings += [engineImages(host, need, facts)] + engineNetworks(need, facts)
+        default: break
+        }
         return findings
     }
 

@@ -56,7 +56,10 @@ extension HostChecks {
             }
         }
         guard !images.isEmpty else { return nil }
-        let named = words(ofUnit: "DOCKER_HOST", host).first?.dropping("unix://")
+        // A service that somebody has started by hand has most likely his environment.
+        let named = (words(ofUnit: "DOCKER_HOST", host).first ?? host.caller.engine).map {
+            $0.dropping("unix://") ?? $0
+        }
         return EngineNeed(socket: place.socket ?? named ?? EngineNeed.standardSocket, images: images)
     }
 

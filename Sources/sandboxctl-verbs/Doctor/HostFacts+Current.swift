@@ -102,6 +102,7 @@ extension HostFacts {
             caller.workingDirectory = String(cString: path)
             free(path)
         }
+        caller.engine = getenv("DOCKER_HOST").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
         return caller
     }
 

@@ -37,6 +37,8 @@ struct HostFacts: Sendable {
         /// The directory of a user's service manager and bus; `nil` where there is none.
         var runtimeDirectory: String?
         var workingDirectory = "/"
+        /// `DOCKER_HOST`, which `exec` without a service goes by.
+        var engine: String?
     }
 
     /// How far a user without rights gets with namespaces of his own.

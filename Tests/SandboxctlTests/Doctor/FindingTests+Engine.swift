@@ -30,6 +30,12 @@ extension FindingTests {
         Lack("engine-socket", detail: "there is no /run/third.sock", remedy: "--docker-socket PATH") {
             $0.files["/etc/default/sandboxd"] = "DOCKER_HOST=unix:///run/third.sock\n"
         },
+        Lack("engine-socket", detail: "there is no /run/fourth.sock", remedy: "--docker-socket PATH") {
+            $0.rest.caller.engine = "unix:///run/fourth.sock"
+        },
+        Lack("engine-socket", detail: "there is no tcp://127.0.0.1:2375", remedy: "--docker-socket PATH") {
+            $0.rest.caller.engine = "tcp://127.0.0.1:2375"
+        },
         Lack(
             "engine-group", detail: "in the group docker, and root by that: agent, other",
             remedy: "gpasswd -d agent docker; gpasswd -d other docker"
