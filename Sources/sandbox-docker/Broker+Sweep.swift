@@ -16,6 +16,10 @@ extension Broker {
         var removing: Set<String> = []
         /// It was said that the engine cannot be asked.
         var isComplaining = false
+        /// Everything has been looked through once.
+        var hasLooked = false
+
+        var isClean: Bool { hasLooked && removing.isEmpty }
 
         /// Milliseconds.
         static let firstPause: UInt64 = 500
@@ -88,8 +92,11 @@ extension Broker {
             Task {
                 _ = await remove(container.id)
                 sweep.removing.remove(container.id)
+                tellRemoved()
             }
         }
+        sweep.hasLooked = true
+        tellRemoved()
     }
 
     private func words(for container: EngineAPI.Listed) -> String {

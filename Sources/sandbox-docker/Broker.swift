@@ -25,6 +25,10 @@ actor Broker {
     /// Seconds since 1970, when the launcher has said which owners are dead.
     let beginning = time(nil)
     var sweep = Sweep()
+    /// The first order of this process's own; those before were another one's.
+    private var firstOrder: UInt64 = .max
+    /// Orders of another one's that are to be gone: what there is of them is found by looking, and known by no number.
+    private var inherited: Set<UInt64> = []
 
     struct Order {
         /// "" until it is created.
@@ -62,6 +66,7 @@ actor Broker {
         case .forget(let policy): policies[policy] = nil
         case .make(let order):
             orders[order.number] = Order(isMaking: true)
+            firstOrder = min(firstOrder, order.number)
             // As it is now: it may be forgotten before that task begins.
             let specification = policies[order.policy]
             Task { await make(order, specification) }
@@ -69,7 +74,10 @@ actor Broker {
             guard let container = orders[order]?.container, !container.isEmpty else { return }
             Task { try? await engine().rename(container, to: "sandboxd-\(name)") }
         case .remove(let number):
-            guard let order = orders[number] else { return link.send(.removed(order: number)) }
+            guard let order = orders[number] else {
+                inherited.insert(number)
+                return tellRemoved()
+            }
             if order.isUnwanted { return }
             orders[number]?.isUnwanted = true
             // Else whoever makes it looks.
@@ -210,6 +218,15 @@ actor Broker {
     }
 
     // MARK: removing
+
+    /// Of orders that this process has nothing of. Of another one's nothing is left when all has been looked through, and what was
+    /// found is removed: until then somebody in a container may have the identity that the launcher would give away.
+    func tellRemoved() {
+        for number in inherited where number >= firstOrder || sweep.isClean {
+            inherited.remove(number)
+            link.send(.removed(order: number))
+        }
+    }
 
     /// Tried until it is gone.
     private func remove(_ number: UInt64) async {

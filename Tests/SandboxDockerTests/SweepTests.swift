@@ -80,6 +80,22 @@ import Testing
         try await fixture.end()
     }
 
+    /// The launcher gives its identity to the next one then.
+    @Test func `another's order is gone when what there is of it is gone`() async throws {
+        let old = Self.left(owner: "block-3", order: 5)
+        let isStuck = BrokerTests.Counter(3)
+        let fixture = try BrokerFixture(containers: [old]) { request in
+            request.method == "DELETE" && isStuck.take() ? .status(500, #"{"message":"busy"}"#) : nil
+        }
+        try fixture.send(.remove(order: 5))
+        #expect(try await fixture.next() == .removed(order: 5))
+        #expect(fixture.engine.containers.isEmpty)
+        // One that is asked for later, of which there is nothing.
+        try fixture.send(.remove(order: 6))
+        #expect(try await fixture.next() == .removed(order: 6))
+        try await fixture.end()
+    }
+
     @Test func `an engine that comes later is swept when it comes, without a request`() async throws {
         let old = Self.left(owner: "block-3")
         let fixture = try BrokerFixture(containers: [old], script: BrokerTests.times(4, "GET /_ping", .close))
