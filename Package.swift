@@ -92,6 +92,7 @@ let package = Package(
             name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
 
         // values
+        .target(name: "Backoff", swiftSettings: strict),
         .target(name: "SandboxModel", swiftSettings: strict),
         .target(name: "SandboxWire", dependencies: ["SandboxModel"], exclude: ["Protocol.md"], swiftSettings: strict),
         .target(name: "LaunchPlan", swiftSettings: bare),
@@ -137,7 +138,7 @@ let package = Package(
         .executableTarget(
             name: "sandbox-docker",
             dependencies: [
-                "LaunchPlan", "LinuxSystem", .product(name: "NIOHTTP1", package: "swift-nio"),
+                "Backoff", "LaunchPlan", "LinuxSystem", .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio,
             exclude: ["Backends.md"], swiftSettings: strict, linkerSettings: startsFast),
         .executableTarget(
@@ -148,7 +149,8 @@ let package = Package(
             name: "sandbox-probe", dependencies: ["CInit", "CInitPlan"],
             swiftSettings: embedded, linkerSettings: freestanding),
         .target(
-            name: "SandboxClient", dependencies: ["SandboxModel", "SandboxWire", "CSandbox"], swiftSettings: strict),
+            name: "SandboxClient", dependencies: ["Backoff", "SandboxModel", "SandboxWire", "CSandbox"],
+            swiftSettings: strict),
         .target(
             name: "SandboxExec", dependencies: ["SandboxClient", "SandboxModel", "SandboxWire", "CSandbox"],
             swiftSettings: withoutRegex),
@@ -220,6 +222,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ShellSyntaxTests", dependencies: ["ShellSyntax"], exclude: ["Corpus"], swiftSettings: strict),
+        .testTarget(name: "BackoffTests", dependencies: ["Backoff"], swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),
         .testTarget(

@@ -93,6 +93,9 @@ final class Connection: Sendable {
         return run
     }
 
+    /// Nothing that is sent now arrives.
+    var hasEnded: Bool { state.withLock { $0.failure != nil } }
+
     /// Ends the connection; every waiting call throws.
     func close() {
         fail(ServiceError(.notConnected, "the connection was closed by this program"))

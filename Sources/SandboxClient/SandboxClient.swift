@@ -49,6 +49,9 @@ public final class SandboxClient: Sendable {
     /// Ends the connection and with it its runs. Every waiting call throws `ServiceError.Code.notConnected`.
     public func close() { connection.close() }
 
+    /// The service has ended it, or `close()` has.
+    var hasEnded: Bool { connection.hasEnded }
+
     /// `$SANDBOXD_SOCKET`, else `defaultSocket`.
     package static var standardSocket: String {
         getenv("SANDBOXD_SOCKET").map { String(cString: $0) } ?? defaultSocket

@@ -1,3 +1,4 @@
+import Backoff
 import Glibc
 import LaunchPlan
 import LinuxSystem

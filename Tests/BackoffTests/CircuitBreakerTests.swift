@@ -1,6 +1,5 @@
+import Backoff
 import Testing
-
-@testable import sandbox_docker
 
 @Suite struct CircuitBreakerTests {
     private static let second: UInt64 = 1_000_000_000
