@@ -14,7 +14,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # Debian packages: what the Swift toolchain links with, the one C library of ours, what demo and tests start, and what the
 # compatibility cases run.
 PACKAGES := binutils gcc git libc6-dev libcurl4 libncurses6 libseccomp-dev libsqlite3-0 libstdc++-12-dev libxml2 \
-    pkg-config procps python3 zlib1g-dev \
+    pkg-config procps python3 python3-prometheus-client zlib1g-dev \
     bash bc bsdextrautils bzip2 ca-certificates ed file g++ jq make netbase openssl patch perl python3-venv rsync sqlite3 \
     strace tzdata unzip xxd xz-utils zip zstd
 

@@ -58,6 +58,7 @@ let nio: [Target.Dependency] = [
 ]
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
     name: "sandboxd",
@@ -76,6 +77,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
@@ -104,6 +106,7 @@ let package = Package(
             swiftSettings: bare),
 
         // daemon
+        .target(name: "SandboxMetrics", dependencies: [metrics], swiftSettings: strict),
         .target(name: "ShellSyntax", swiftSettings: strict),
         .target(
             name: "SandboxPolicy",
@@ -113,7 +116,9 @@ let package = Package(
             exclude: ["PolicyFormat.md", "BuiltIn/tests"], resources: [.embedInCode("BuiltIn")], swiftSettings: strict),
         .target(
             name: "SandboxEngine",
-            dependencies: ["SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging] + nio,
+            dependencies: [
+                "SandboxMetrics", "SandboxModel", "LaunchPlan", "LinuxSystem", "SandboxPolicy", logging, metrics,
+            ] + nio,
             swiftSettings: strict + faults),
         .target(
             name: "SandboxServer",
@@ -222,6 +227,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ShellSyntaxTests", dependencies: ["ShellSyntax"], exclude: ["Corpus"], swiftSettings: strict),
+        .testTarget(
+            name: "SandboxMetricsTests", dependencies: ["SandboxMetrics", metrics], swiftSettings: strict),
         .testTarget(name: "BackoffTests", dependencies: ["Backoff"], swiftSettings: strict),
         .testTarget(
             name: "SandboxWireTests", dependencies: ["SandboxModel", "SandboxWire"], swiftSettings: strict),

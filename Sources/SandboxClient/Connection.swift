@@ -207,7 +207,7 @@ extension Connection {
         case .result(let channel, let result): endSlot(channel, .result(result), message)
         case .runs(let channel, _), .killed(let channel, _), .policies(let channel, _), .policy(let channel, _),
             .verified(let channel, _), .stats(let channel, _), .host(let channel, _), .service(let channel, _),
-            .reloaded(let channel, _):
+            .metrics(let channel, _), .reloaded(let channel, _):
             endSlot(channel, nil, message)
         case .error(nil, let error): fail(error)
         case .error(let channel?, let error): endSlot(channel, .failure(error), message)

@@ -53,6 +53,15 @@ extension SandboxClient {
         return service
     }
 
+    /// What the service has counted since it began, of the caller's user (root: of everybody), in the text format of Prometheus.
+    public func metrics() async throws -> String {
+        try require(WireCapability.metrics, "be asked for what it has counted")
+        guard case .metrics(_, let text) = try await connection.ask({ .metrics(channel: $0) }) else {
+            throw unexpected(answerTo: "metrics")
+        }
+        return text
+    }
+
     /// The policies that the caller may use: all of the service's for root.
     public func policies() async throws -> [PolicySummary] {
         try require(WireCapability.policies, "be asked for its policies")

@@ -9,7 +9,8 @@ import SandboxPolicy
 /// their way (`Afterwards`).
 extension Engine {
     /// The end of a run.
-    func record(_ run: Run, _ verdict: RunMachine.Verdict) {
+    func record(_ run: Run, _ verdict: RunMachine.Verdict, _ told: Result<RunResult, ServiceError>) {
+        metrics.told(told, uid: run.client.peer.uid)
         var metadata = metadata(run.client.peer.uid, run: run.id, policy: run.plan.policy)
         let peer = run.client.peer
         metadata["tenant"] = run.policy.tenant(uid: peer.uid, gid: peer.gid, groups: peer.groups).map { "\($0)" }
@@ -26,10 +27,10 @@ extension Engine {
             metadata["reason"] = "not_started"
             metadata["stage"] = "\(failure.stage.name)"
             metadata["errno"] = "\(errnoName(failure.errno))"
-            return noteRefusal(of: peer.uid) { [metadata] in metadata }
+            return noteRefusal(of: peer.uid, nil) { [metadata] in metadata }
         case .refused(let error):
             metadata["reason"] = "\(error.code.rawValue)"
-            return noteRefusal(of: peer.uid) { [metadata] in metadata }
+            return noteRefusal(of: peer.uid, nil) { [metadata] in metadata }
         }
         log.note(.runEnded, metadata)
     }
@@ -47,7 +48,7 @@ extension Engine {
 
     /// A request that a policy refused, by one of its rules.
     func noteRefusal(by denial: Denial, id: String, policy: String, _ client: Client) {
-        noteRefusal(of: client.peer.uid) { [self] in
+        noteRefusal(of: client.peer.uid, "denied") { [self] in
             var metadata = metadata(client.peer.uid, run: id, policy: policy)
             metadata["reason"] = "denied"
             metadata["kind"] = "\(denial.kind.rawValue)"
@@ -58,7 +59,7 @@ extension Engine {
 
     /// A request that could not be carried out. - Parameter policy: the one that was asked for, whatever that is.
     package func noteRefusal(_ error: ServiceError, policy: String?, of client: Client) {
-        noteRefusal(of: client.peer.uid) { [self] in
+        noteRefusal(of: client.peer.uid, error.code.rawValue) { [self] in
             var metadata = metadata(client.peer.uid, policy: policy)
             metadata["reason"] = "\(error.code.rawValue)"
             return metadata
@@ -67,11 +68,16 @@ extension Engine {
 
     /// A connection that was not admitted.
     package func noteRefusal(_ error: ServiceError, ofConnectionFrom uid: UInt32) {
-        noteRefusal(of: uid) { ["uid": "\(uid)", "reason": "\(error.code.rawValue)", "kind": "connection"] }
+        noteRefusal(of: uid, error.code.rawValue) {
+            ["uid": "\(uid)", "reason": "\(error.code.rawValue)", "kind": "connection"]
+        }
     }
 
     /// One record each, as long as the user does not ask for them too fast: a log that others need must not be his to fill.
-    private func noteRefusal(of uid: UInt32, _ metadata: @escaping () -> Logger.Metadata) {
+    ///
+    /// - Parameter code: what is counted; `nil` where it is already.
+    private func noteRefusal(of uid: UInt32, _ code: String?, _ metadata: @escaping () -> Logger.Metadata) {
+        if let code { metrics.refused(uid: uid, code: code) }
         guard refusals.take(uid, at: monotonicNanoseconds()) == nil else {
             // Of very many users the counts of some are lost.
             if unrecorded.count < 1024 || unrecorded[uid] != nil { unrecorded[uid, default: 0] += 1 }

@@ -56,6 +56,7 @@ package final class Engine {
     let launcher: LauncherLink
     let monitor: ReadinessMonitor
     package let afterwards: Afterwards
+    let metrics = RunMetrics()
     let pipes: PipeReserve
     /// What the launcher found on the host. Not known before it has said so, which is before there is a client.
     package var resources: ResourceControl { didSet { verifier.host.take(resources) } }
@@ -251,11 +252,11 @@ package final class Engine {
             limits: inForce, request: request, window: window, stamps: stamps, streams: streams, owner: owner,
             engine: self)
         run.onEnd = { [weak self, unowned run] verdict in self?.ended(run, verdict) }
-        run.onTold = { [weak self, unowned run] verdict in
+        run.onTold = { [weak self, unowned run] verdict, told in
             guard let self else { return }
             // Strongly, from here on.
             let run = run
-            afterwards.add { [weak self] in self?.record(run, verdict) }
+            afterwards.add { [weak self] in self?.record(run, verdict, told) }
         }
         run.onSent = { [weak self] in self?.checkStarts(at: $0) }
         run.onStop = { [weak self] in self?.launcher.send(.stop(run: plan.run)) }

@@ -61,7 +61,7 @@ package final class Run {
     /// Called once, with the end, before the owner hears of it: the engine forgets the run.
     var onEnd: (RunMachine.Verdict) -> Void = { _ in }
     /// Called once, after the owner has heard of it: what nobody waits for.
-    var onTold: (RunMachine.Verdict) -> Void = { _ in }
+    var onTold: (RunMachine.Verdict, Result<RunResult, ServiceError>) -> Void = { _, _ in }
     /// Called when the launcher has been asked, with when it should have answered.
     var onSent: (UInt64) -> Void = { _ in }
     /// Names of what its policy promises and it lacks, which its request accepts; `nil` for nothing.
@@ -254,7 +254,7 @@ package final class Run {
         owner = nil
         stdin?.close()
         output.close()
-        onTold(verdict)
+        onTold(verdict, end)
     }
 
     private func end(_ verdict: RunMachine.Verdict) -> Result<RunResult, ServiceError> {

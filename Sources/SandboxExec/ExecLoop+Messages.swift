@@ -61,7 +61,7 @@ extension ExecLoop {
         case .omitted(_, let stream, let bytes): run.events.append(.omitted(stream, bytes: bytes))
         case .result(_, let result): run.finish(result)
         case .error(_, let error): run.fail(error)
-        case .runs, .killed, .policies, .policy, .verified, .stats, .host, .service, .reloaded:
+        case .runs, .killed, .policies, .policy, .verified, .stats, .host, .service, .metrics, .reloaded:
             run.fail(ServiceError(.protocolViolation, "sandboxd gave a run another request's answer"))
         }
     }

@@ -10,7 +10,7 @@ private let serverName = "sandboxd \(ProductVersion.text)"
 /// Messages that this server takes beyond those that every server of this version takes.
 private let serverCapabilities = [
     WireCapability.acceptWeaker, WireCapability.host, WireCapability.policies, WireCapability.reload,
-    WireCapability.service, WireCapability.trace, WireCapability.usage,
+    WireCapability.service, WireCapability.metrics, WireCapability.trace, WireCapability.usage,
     WireCapability.verify,
 ]
 
@@ -81,7 +81,7 @@ extension Connection {
             attempt(channel) { run throws(ServiceError) in try run.signal(signal) }
         case .resize(let channel, let size):
             attempt(channel) { run throws(ServiceError) in try run.resize(size) }
-        case .list, .stats, .kill, .host, .service, .policies, .policy, .verify, .reload:
+        case .list, .stats, .kill, .host, .service, .metrics, .policies, .policy, .verify, .reload:
             guard let client else { return }
             answer(message, of: client)
         }
@@ -101,6 +101,10 @@ extension Connection {
         case .service(let channel):
             later(channel, of: client) { [engine] then in
                 engine.service(for: client) { then(.service(channel: channel, service: $0)) }
+            }
+        case .metrics(let channel):
+            later(channel, of: client) { [engine] then in
+                engine.metrics(for: client) { then(.metrics(channel: channel, text: $0)) }
             }
         case .verify(let channel, let policy, let allChecks):
             later(channel, of: client) { [engine] then throws(ServiceError) in

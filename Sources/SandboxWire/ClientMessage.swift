@@ -25,6 +25,8 @@ package enum ClientMessage: Sendable, Equatable {
     case host(channel: UInt32)
     /// Asks what the service is doing: runs, and sandboxes that are made ahead.
     case service(channel: UInt32)
+    /// Asks for what was counted.
+    case metrics(channel: UInt32)
     /// Asks for the policies that the caller may use.
     case policies(channel: UInt32)
     /// Asks for one of them with all that holds in it.
@@ -64,6 +66,7 @@ extension ClientMessage: Codable {
         case "stats": self = .stats(channel: try channel(), id: try values.decode(String.self, forKey: .id))
         case "host": self = .host(channel: try channel())
         case "service": self = .service(channel: try channel())
+        case "metrics": self = .metrics(channel: try channel())
         case "verify":
             self = .verify(
                 channel: try channel(), policy: try values.decodeIfPresent(String.self, forKey: .policy),
@@ -103,7 +106,7 @@ extension ClientMessage: Codable {
         case .verify(_, let policy, let allChecks):
             try values.encodeIfPresent(policy, forKey: .policy)
             try values.encode(allChecks, forKey: .allChecks)
-        case .host, .service, .policies, .reload: break
+        case .host, .service, .metrics, .policies, .reload: break
         }
     }
 
@@ -120,6 +123,7 @@ extension ClientMessage: Codable {
         case .kill: "kill"
         case .host: "host"
         case .service: "service"
+        case .metrics: "metrics"
         case .policies: "policies"
         case .policy: "policy"
         case .verify: "verify"
@@ -133,7 +137,8 @@ extension ClientMessage: Codable {
         case .hello: nil
         case .run(let channel, _, _), .cancel(let channel, _), .signal(let channel, _), .resize(let channel, _),
             .list(let channel, _), .stats(let channel, _), .kill(let channel, _, _), .host(let channel),
-            .service(let channel), .policies(let channel), .policy(let channel, _), .verify(let channel, _, _),
+            .service(let channel), .metrics(let channel), .policies(let channel), .policy(let channel, _),
+            .verify(let channel, _, _),
             .reload(let channel):
             channel
         }

@@ -16,6 +16,8 @@ package enum WireCapability {
     package static let host = "host"
     /// `service`.
     package static let service = "service"
+    /// `metrics`.
+    package static let metrics = "metrics"
     /// `trace` in requests and results.
     package static let trace = "trace"
     /// `reload` and `reloaded`.

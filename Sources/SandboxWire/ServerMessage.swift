@@ -22,6 +22,8 @@ package enum ServerMessage: Sendable, Equatable {
     case host(channel: UInt32, host: HostReport)
     /// The answer to `service`.
     case service(channel: UInt32, service: ServiceStats)
+    /// The answer to `metrics`: in the text format of Prometheus.
+    case metrics(channel: UInt32, text: String)
     /// The answer to `kill`: the run is being ended.
     case killed(channel: UInt32, id: String)
     /// The answer to `policies`.
@@ -39,7 +41,7 @@ package enum ServerMessage: Sendable, Equatable {
 extension ServerMessage: Codable {
     private enum Keys: String, CodingKey {
         case type, version, capabilities, server, channel, id, result, runs, policies, policy, error
-        case usage, run, host, service, stream, bytes, reload
+        case usage, run, host, service, stream, bytes, reload, text
         case stdinWindow = "stdin_window"
     }
 
@@ -71,6 +73,7 @@ extension ServerMessage: Codable {
         case "host": self = .host(channel: try channel(), host: try values.decode(HostReport.self, forKey: .host))
         case "service":
             self = .service(channel: try channel(), service: try values.decode(ServiceStats.self, forKey: .service))
+        case "metrics": self = .metrics(channel: try channel(), text: try values.decode(String.self, forKey: .text))
         case "killed": self = .killed(channel: try channel(), id: try values.decode(String.self, forKey: .id))
         case "policies":
             self = .policies(
@@ -112,6 +115,7 @@ extension ServerMessage: Codable {
         case .stats(_, let run): try values.encode(run, forKey: .run)
         case .host(_, let host): try values.encode(host, forKey: .host)
         case .service(_, let service): try values.encode(service, forKey: .service)
+        case .metrics(_, let text): try values.encode(text, forKey: .text)
         case .result(_, let result): try values.encode(result, forKey: .result)
         case .runs(_, let runs): try values.encode(runs, forKey: .runs)
         case .killed(_, let id): try values.encode(id, forKey: .id)
@@ -136,6 +140,7 @@ extension ServerMessage: Codable {
         case .stats: "stats"
         case .host: "host"
         case .service: "service"
+        case .metrics: "metrics"
         case .killed: "killed"
         case .policies: "policies"
         case .policy: "policy"
@@ -151,7 +156,8 @@ extension ServerMessage: Codable {
         case .hello: nil
         case .accepted(let channel, _, _), .started(let channel), .usage(let channel, _),
             .omitted(let channel, _, _), .result(let channel, _), .runs(let channel, _), .stats(let channel, _),
-            .host(let channel, _), .service(let channel, _), .killed(let channel, _), .policies(let channel, _),
+            .host(let channel, _), .service(let channel, _), .metrics(let channel, _), .killed(let channel, _),
+            .policies(let channel, _),
             .policy(let channel, _), .verified(let channel, _), .reloaded(let channel, _):
             channel
         case .error(let channel, _): channel

@@ -15,10 +15,18 @@ struct StatsCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Show it every so often.", valueName: "1s"), transform: Interval.parse)
     var interval: UInt64?
     @Flag(help: "Print a JSON object, with --interval one a line.") var json = false
+    @Flag(help: "Print what the service has counted, in the text format that Prometheus reads.") var prometheus = false
     @Argument(help: "The run's id, or its beginning; without one the service.") var id: String?
+
+    func validate() throws {
+        guard !prometheus || !json && id == nil && interval == nil else {
+            throw ValidationError("--prometheus is about the service, once, and text")
+        }
+    }
 
     func run() async throws {
         let client = try await Service.running(socket: service.socket)
+        if prometheus { return try write(Array(try await client.metrics().utf8)) }
         guard let id else { return try await showService(client) }
         try await showRun(try await RunIdentifier.resolve(id, on: client), client)
     }

@@ -151,7 +151,8 @@ enum WireTarget {
             .run(channel: 2, request: RunRequest(argv: ["true"]), window: nil), .cancel(channel: 1, now: false),
             .signal(channel: 1, signal: 15), .resize(channel: 1, size: TerminalSize(columns: 100, rows: 40)),
             .list(channel: 3, usage: true), .kill(channel: 4, id: "r-1", now: true), .stats(channel: 5, id: "r-1"),
-            .host(channel: 6), .service(channel: 8), .list(channel: 3, usage: false), .cancel(channel: 1, now: true),
+            .host(channel: 6), .service(channel: 8), .metrics(channel: 8), .list(channel: 3, usage: false),
+            .cancel(channel: 1, now: true),
             .run(
                 channel: 7,
                 request: RunRequest(

@@ -11,7 +11,9 @@ struct LayoutTests {
     private static let c: Set = ["CSandbox", "CInitPlan", "CInit", "CSeccomp"]
     private static let values: Set = ["Backoff", "SandboxModel", "SandboxWire", "LaunchPlan"]
     private static let linux: Set = ["LinuxSystem", "SeccompFilter"]
-    private static let daemon: Set = ["ShellSyntax", "SandboxPolicy", "SandboxEngine", "SandboxServer"]
+    private static let daemon: Set = [
+        "ShellSyntax", "SandboxMetrics", "SandboxPolicy", "SandboxEngine", "SandboxServer",
+    ]
     private static let products: Set = [
         "sandboxd", "sandbox-launcher", "sandbox-docker", "sandbox-init", "sandboxctl", "sandboxctl-verbs",
         "SandboxExec", "SandboxClient", "example-agent", "sandbox-probe", "sandbox-bench",
@@ -57,7 +59,7 @@ struct LayoutTests {
                     target.targets.contains(name), "\(file.path) imports \(name), which its target does not declare")
             }
             for name in file.imports
-            where name.hasPrefix("NIO") || ["ArgumentParser", "Logging", "Yams"].contains(name) {
+            where name.hasPrefix("NIO") || ["ArgumentParser", "CoreMetrics", "Logging", "Yams"].contains(name) {
                 #expect(
                     target.products.contains(name), "\(file.path) imports \(name), which its target does not declare")
             }

@@ -42,6 +42,7 @@ struct Manifest {
     /// The manifest's own names for dependencies that several targets have.
     private static let variables = [
         "nio": ["NIOCore", "NIOPosix"], "argumentParser": ["ArgumentParser"], "logging": ["Logging"],
+        "metrics": ["CoreMetrics"],
     ]
 
     /// A target and all that it depends on, in this package.

@@ -194,7 +194,8 @@ final class RawClient {
                 case .usage(_, let usage): ended.samples.append(usage)
                 case .omitted(_, let stream, let bytes):
                     ended.omitted[stream] = (bytes, stream == .stdout ? ended.stdout.count : ended.stderr.count)
-                case .hello, .accepted, .runs, .stats, .host, .service, .reloaded, .killed, .policies, .policy,
+                case .hello, .accepted, .runs, .stats, .host, .service, .metrics, .reloaded, .killed, .policies,
+                    .policy,
                     .verified:
                     break
                 }

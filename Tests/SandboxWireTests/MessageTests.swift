@@ -41,6 +41,7 @@ import Testing
         .signal(channel: 3, signal: 15), .resize(channel: 4, size: TerminalSize(columns: 1, rows: 2)),
         .list(channel: 5, usage: false), .list(channel: 5, usage: true), .kill(channel: 6, id: "x", now: false),
         .kill(channel: 6, id: "x", now: true), .stats(channel: 8, id: "x"), .host(channel: 9), .service(channel: 10),
+        .metrics(channel: 12),
         .verify(channel: 7, policy: nil, allChecks: false),
         .verify(channel: 8, policy: "p", allChecks: true),
         .reload(channel: 9), .policies(channel: 7), .policy(channel: 8, name: "python"),
@@ -62,6 +63,7 @@ import Testing
             channel: 3,
             host: HostReport(findings: [.init(name: "cgroup", isFound: true, detail: "v2", remedy: "none")])),
         .service(channel: 3, service: ServiceStats(runs: 0)),
+        .metrics(channel: 3, text: "# TYPE a counter\na{b=\"c\"} 1\n"),
         .service(
             channel: 3,
             service: ServiceStats(
@@ -123,6 +125,7 @@ import Testing
         (.stats(channel: 1, id: "x"), #"{"channel":1,"id":"x","type":"stats"}"#),
         (.host(channel: 1), #"{"channel":1,"type":"host"}"#),
         (.service(channel: 1), #"{"channel":1,"type":"service"}"#),
+        (.metrics(channel: 1), #"{"channel":1,"type":"metrics"}"#),
         (
             .run(
                 channel: 1,
