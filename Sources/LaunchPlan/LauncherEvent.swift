@@ -1,3 +1,5 @@
+import Glibc
+
 /// What the launcher tells sandboxd. `LauncherCommand` lists what answers what. No event carries a descriptor.
 package enum LauncherEvent: Sendable, Equatable {
     case policyReady(name: String)
@@ -145,6 +147,9 @@ package struct LaunchFailure: Error, Sendable, Equatable {
         self.subject = subject
         self.denials = denials
     }
+
+    /// The engine is fetching the image: it may be there in a while.
+    package var isImageToCome: Bool { stage == .containerImage && errno == EINPROGRESS }
 
     /// A program's name may have 128 KiB. Whoever reads events takes no more than `LauncherEvent.maximumBytes`.
     private static let maximumSubjectBytes = 4096

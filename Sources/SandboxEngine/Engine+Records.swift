@@ -27,6 +27,7 @@ extension Engine {
             metadata["reason"] = "not_started"
             metadata["stage"] = "\(failure.stage.name)"
             metadata["errno"] = "\(errnoName(failure.errno))"
+            if case .failure(let error) = told { metadata["error"] = "\(error.code.rawValue)" }
             return noteRefusal(of: peer.uid, nil) { [metadata] in metadata }
         case .refused(let error):
             metadata["reason"] = "\(error.code.rawValue)"

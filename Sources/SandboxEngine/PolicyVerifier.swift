@@ -25,6 +25,10 @@ package final class PolicyVerifier {
         var isServed = false
         var probe: ProbeRun?
         var isQueued = false
+        /// Its next probe, where its image is being fetched and that is waited for.
+        var retry: Scheduled<Void>?
+        /// Since when that is (CLOCK_MONOTONIC, nanoseconds).
+        var fetchingSince: UInt64?
         /// Runs that wait for the verdict.
         var waiting: [(ServiceError?) -> Void] = []
         /// Callers of `verify`, who wait for a new one.
@@ -34,11 +38,19 @@ package final class PolicyVerifier {
         /// Why it could not be run, where a caller can do something about that.
         var hindrance: ServiceError?
         var pause = PolicyVerifier.firstPause
+
+        /// A verdict will come, whatever it is.
+        var isUnderWay: Bool { probe != nil || isQueued || retry != nil }
     }
 
     private static let concurrentProbes = 2
     private static let firstPause: UInt64 = 250_000_000
     private static let longestPause: UInt64 = 30_000_000_000
+    /// Between two looks at an image that is being fetched.
+    private static let fetchPause: UInt64 = 500_000_000
+    /// More than sandbox-docker has for one fetch, after which it says why that has failed: for one whose sandbox-docker is
+    /// started anew, and begins again, for ever.
+    private static let fetchPatience: UInt64 = 900_000_000_000
     /// Numbers of probe runs, out of the way of every other run's.
     private static let firstNumber: UInt64 = 1 << 59
 
@@ -48,6 +60,9 @@ package final class PolicyVerifier {
     private let log: Logger
     /// What is known of it when a probe is judged.
     var host: HostFacts
+    /// Whether a policy whose image is being fetched is undecided for as long as that takes: for a daemon of one call, with which
+    /// the fetch would end. Of another daemon a client is told to come again.
+    package var waitsForImages = false
     private let deadline: UInt64
     private var entries: [String: Entry] = [:]
     /// Names whose probe is to run, in this order.
@@ -96,6 +111,7 @@ package final class PolicyVerifier {
         entries = kept
         for (name, entry) in gone {
             queue.removeAll { $0 == name }
+            entry.retry?.cancel()
             entry.probe.map { names[$0.number] = nil }
             entry.probe?.giveUp("the policy was replaced")
             let error = ServiceError(
@@ -116,7 +132,7 @@ package final class PolicyVerifier {
     /// Calls `then` with every verdict when no policy is undecided any more.
     func whenAllDecided(then: @escaping ([PolicyVerification]) -> Void) {
         verifyAll()
-        let open = entries.filter { $0.value.probe != nil || $0.value.isQueued }.map(\.key)
+        let open = entries.filter(\.value.isUnderWay).map(\.key)
         let question = Question(count: open.count) { [weak self] in
             then((self?.entries.values.map(\.verdict) ?? []).sorted { $0.policy < $1.policy })
         }
@@ -141,7 +157,7 @@ package final class PolicyVerifier {
         if entry.isServed { return nil }
         switch entry.verdict.state {
         case .failed: return refusal(entry)
-        case .unproven where monotonicNanoseconds() < entry.retryAt && entry.probe == nil && !entry.isQueued:
+        case .unproven where monotonicNanoseconds() < entry.retryAt && !entry.isUnderWay:
             return refusal(entry)
         case .unverified, .unproven, .verified: return isStopped ? refusal(entry) : nil
         }
@@ -198,7 +214,7 @@ package final class PolicyVerifier {
         for name in entries.keys.sorted() {
             if let probe = entries[name]?.probe {
                 probe.giveUp(reason)
-            } else if entries[name]?.isQueued == true {
+            } else if entries[name]?.isUnderWay == true {
                 decide(name, .notRun(reason, stage: nil), startedAt: nil)
             }
         }
@@ -207,7 +223,7 @@ package final class PolicyVerifier {
     // MARK: - Probes
 
     private func enqueue(_ name: String, first: Bool = false) {
-        guard let entry = entries[name], entry.probe == nil else { return }
+        guard let entry = entries[name], entry.probe == nil, entry.retry == nil else { return }
         if entry.isQueued, first { queue.removeAll { $0 == name } }
         guard !entry.isQueued || first else { return }
         entries[name]?.isQueued = true
@@ -251,8 +267,26 @@ package final class PolicyVerifier {
         guard let name = names.removeValue(forKey: number) else { return }
         let probe = entries[name]?.probe
         entries[name]?.probe = nil
-        decide(name, end, startedAt: probe?.startedAt)
+        if !isToCome(name, end) { decide(name, end, startedAt: probe?.startedAt) }
         startProbes()
+    }
+
+    /// Whether all that a probe has shown is that it came too early; then the next one comes in a while.
+    private func isToCome(_ name: String, _ end: ProbeRun.End) -> Bool {
+        guard case .notRun(_, _, _, isTooEarly: true) = end, waitsForImages, !isStopped, entries[name] != nil else {
+            return false
+        }
+        let now = monotonicNanoseconds()
+        let since = entries[name]?.fetchingSince ?? now
+        guard now - since < Self.fetchPatience else { return false }
+        entries[name]?.fetchingSince = since
+        entries[name]?.retry = loop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(Self.fetchPause))) {
+            [weak self] in
+            self?.entries[name]?.retry = nil
+            self?.enqueue(name, first: true)
+            self?.startProbes()
+        }
+        return true
     }
 
     private func decide(_ name: String, _ end: ProbeRun.End, startedAt: UInt64?) {
@@ -269,10 +303,12 @@ package final class PolicyVerifier {
             entry.isServed = verdict.state == .verified
             entry.hindrance = nil
             entry.verdict = verdict
-        case .notRun(let reason, let stage, let error):
+        case .notRun(let reason, let stage, let error, _):
             entry.hindrance = error
             verdict.reason = stage.map { "\(reason) (\($0))" } ?? reason
-            entry.retryAt = now &+ entry.pause
+            // Whoever has been told when to come again is asked about then.
+            let told = error?.retryAfterMilliseconds.map { $0 * 1_000_000 }
+            entry.retryAt = now &+ min(entry.pause, told ?? .max)
             entry.pause = min(entry.pause * 2, Self.longestPause)
             // That a further probe could not be run says nothing against what an earlier one saw.
             if !entry.isServed { entry.verdict = verdict }
@@ -282,6 +318,9 @@ package final class PolicyVerifier {
         entry.waiting = []
         entry.asking = []
         entry.isQueued = false
+        entry.retry?.cancel()
+        entry.retry = nil
+        entry.fetchingSince = nil
         entries[name] = entry
         report(verdict)
         let error = entry.isServed ? nil : refusal(entry)
@@ -323,12 +362,8 @@ package final class PolicyVerifier {
                     + "observed \(check.observed); 'sandboxctl verify \(name)' shows all")
         }
         let now = monotonicNanoseconds()
-        if var hindrance = entry.hindrance {
-            if hindrance.retryAfterMilliseconds != nil, entry.retryAt > now {
-                hindrance.retryAfterMilliseconds = (entry.retryAt - now) / 1_000_000 + 1
-            }
-            return hindrance
-        }
+        // No sooner than it says itself there is something new.
+        if let hindrance = entry.hindrance { return hindrance }
         return ServiceError(
             .policyNotVerified,
             "policy '\(name)' is not served: its probe could not be run: \(entry.verdict.reason ?? "sandboxd is stopping")",

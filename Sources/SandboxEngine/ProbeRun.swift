@@ -12,8 +12,10 @@ final class ProbeRun {
         case wrote(ProbeFacts, TreeUsage)
         /// Nothing is known of the confinement.
         ///
-        /// - Parameter error: what the caller gets, where that says more than that the policy is not verified.
-        case notRun(String, stage: String?, error: ServiceError? = nil)
+        /// - Parameters:
+        ///   - error: what the caller gets, where that says more than that the policy is not verified.
+        ///   - isTooEarly: its image is being fetched.
+        case notRun(String, stage: String?, error: ServiceError? = nil, isTooEarly: Bool = false)
     }
 
     /// A probe takes a few milliseconds; on a host where it takes this long, commands would not get far either.
@@ -96,7 +98,10 @@ final class ProbeRun {
                 terminal: false)
             let error = ServiceError(failure, request: request)
             let isOfEngine = [.containerEngine, .containerImage].contains(failure.stage)
-            end(.notRun(error.message, stage: error.stage, error: isOfEngine ? error : nil))
+            end(
+                .notRun(
+                    error.message, stage: error.stage, error: isOfEngine ? error : nil,
+                    isTooEarly: failure.isImageToCome))
         case .started, .handedOver, .sampled, .policyReady, .policyRefused, .auditing, .auditRefused, .sealed, .pool,
             .policyText,
             .policiesReplaced, .reloadFailed:

@@ -1,3 +1,4 @@
+package import SandboxModel
 import Synchronization
 
 /// Lines that sandboxctl itself says on stderr.
@@ -16,6 +17,15 @@ package enum Diagnostics {
         let end = Terminal.isRaw ? "\r\n" : "\n"
         let start = isInsideLine.exchange(false, ordering: .relaxed) ? end : ""
         return "\(start)sandboxctl: \(text)\(end)"
+    }
+
+    /// Why a request was not carried out, and where that is worth waiting for, when to try again.
+    package static func write(_ error: ServiceError) { write(error.message + hint(error)) }
+
+    /// "; try again in 5 s". Of less than a second nothing is said: who reads this is no sooner there.
+    static func hint(_ error: ServiceError) -> String {
+        guard error.category == .temporary, let wait = error.retryAfterMilliseconds, wait >= 1000 else { return "" }
+        return "; try again in \(wait / 1000 + (wait % 1000 > 0 ? 1 : 0)) s"
     }
 
     /// Writes a line; that it cannot be written is no reason to end anything.

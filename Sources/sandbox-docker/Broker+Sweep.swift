@@ -57,7 +57,8 @@ extension Broker {
             } catch {
                 sweep.isDue = true
                 if !sweep.isComplaining {
-                    link.send(.note("what is left of earlier containers is not known yet: \(error)".printable))
+                    let words = error.launchFailure(at: .containerEngine, engine: settings.engine).words
+                    link.send(.note("what is left of earlier containers is not known yet: \(words)".printable))
                 }
                 sweep.isComplaining = true
             }

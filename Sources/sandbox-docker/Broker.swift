@@ -17,7 +17,7 @@ actor Broker {
     var orders: [UInt64: Order] = [:]
     /// Images that are being fetched.
     private var pulling: Set<String> = []
-    private var failedPulls: [String: EngineFailure] = [:]
+    private var failedPulls: [String: FailedPull] = [:]
     var isEnding = false
 
     /// The label by which containers that this very process has asked for are known: orders of launchers that are no more have the
@@ -37,6 +37,19 @@ actor Broker {
         var isMaking = false
         /// Nobody wants it any more: it is being removed, or is by whoever makes it.
         var isUnwanted = false
+    }
+
+    /// Why an image was not fetched. Several may wait for it and come again in turn, sooner or later, and each is to hear of it: until it
+    /// is forgotten nothing is fetched anew.
+    private struct FailedPull {
+        var failure: EngineFailure
+        /// CLOCK_MONOTONIC, nanoseconds.
+        var forgottenAt: UInt64
+
+        /// From its end, where nobody asks.
+        static let memory: UInt64 = 60_000_000_000
+        /// From when it was told first: twice what those who wait are told to wait.
+        static let hearing: UInt64 = 10_000_000_000
     }
 
     private init(_ link: LauncherLink, _ settings: ContainerSettings, haste: Int64) {
@@ -164,24 +177,47 @@ actor Broker {
             return found
         }
         guard plan.pull == .missing else { throw .imageMissing(plan.image) }
-        if let failure = failedPulls.removeValue(forKey: plan.image) { throw failure }
+        if let failure = failedPull(plan.image) { throw failure }
         // Nobody waits for it here: it may take minutes.
-        if pulling.insert(plan.image).inserted { Task { await pull(plan.image, api) } }
+        if pulling.insert(plan.image).inserted {
+            link.send(.note("image '\(plan.image)' is not there and is being fetched".printable))
+            Task { await pull(plan.image, api) }
+        }
         throw .imagePulling(plan.image)
+    }
+
+    private func failedPull(_ image: String) -> EngineFailure? {
+        guard var failed = failedPulls[image] else { return nil }
+        let now = monotonicNanoseconds()
+        guard now < failed.forgottenAt else {
+            failedPulls[image] = nil
+            return nil
+        }
+        failed.forgottenAt = min(failed.forgottenAt, now + FailedPull.hearing / UInt64(client.haste))
+        failedPulls[image] = failed
+        return failed.failure
     }
 
     private func pull(_ image: String, _ api: EngineAPI) async {
         do throws(EngineFailure) {
             try await api.pull(image)
+            failedPulls[image] = nil
         } catch {
-            failedPulls[image] =
-                if case .refused(let status, let words) = error {
-                    .imageUnfetched("\(image), which was not fetched: \(words)", mayCome: status >= 500)
-                } else {
-                    error
-                }
+            var failure = error
+            if case .refused(let status, let words) = error {
+                failure = .imageUnfetched(
+                    "\(image), which was not fetched: \(words)", mayCome: status >= 500 && !Self.isFinal(words))
+            }
+            let memory = FailedPull.memory / UInt64(client.haste)
+            failedPulls[image] = FailedPull(failure: failure, forgottenAt: monotonicNanoseconds() + memory)
         }
         pulling.remove(image)
+    }
+
+    /// Whether a registry has answered, and will answer the same again: engines say that with a status of 500 too.
+    private static func isFinal(_ words: String) -> Bool {
+        ["manifest unknown", "no matching manifest", "not found", "denied", "unauthorized"]
+            .contains(where: words.contains)
     }
 
     // MARK: the engine

@@ -63,9 +63,12 @@ struct EngineAPI: Sendable {
         let answer = try await ask(request, expecting: [200])
         let text = String(decoding: answer.body.suffix(4096), as: UTF8.self)
         if let last = text.split(separator: "\n").last, last.contains("\"error\"") {
-            throw .refused(status: 500, String(last.prefix(512)))
+            let words = (try? Self.decoder.decode(Mishap.self, from: Data(last.utf8)))?.error
+            throw .refused(status: 500, String((words ?? String(last)).prefix(512)))
         }
     }
+
+    private struct Mishap: Decodable { var error: String }
 
     /// A name without a tag and a digest is `latest` everywhere but here, where it would be every tag that the registry has.
     static func fetchable(_ image: String) -> String {

@@ -1,5 +1,6 @@
 import Glibc
 import LaunchPlan
+import LinuxSystem
 
 /// Why the engine did not do what it was asked.
 enum EngineFailure: Error, Equatable {
@@ -92,6 +93,11 @@ enum EngineFailure: Error, Equatable {
             "the engine says (\(status)): \(words)",
             retryAfterMilliseconds: isFull || status >= 500 ? 5000 : status == 409 ? 1000 : nil)
     }
+}
+
+extension LaunchFailure {
+    /// For a line of a log: "/run/docker.sock: ECONNREFUSED".
+    var words: String { errno == 0 ? subject : "\(subject): \(errnoName(errno))" }
 }
 
 extension LaunchStage {

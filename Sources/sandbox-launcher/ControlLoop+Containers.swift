@@ -300,7 +300,8 @@ extension ControlLoop {
             if containers.queue.remove(run) { send(.failed(run: run, failure: failure)) }
         } else if let entry = containers.queue.next(of: policy) {
             send(.failed(run: entry.start.request.run, failure: failure))
-        } else {
+        } else if !failure.isImageToCome {
+            // That it is being fetched has been said when that began.
             say("policy '\(policy.policy.name)': no container is made ahead: \(failure.stage.name): \(failure.subject)")
         }
     }

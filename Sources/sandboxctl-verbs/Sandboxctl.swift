@@ -33,7 +33,7 @@ struct Sandboxctl: AsyncParsableCommand {
         } catch let status as ExitCode {
             leave(status.rawValue)
         } catch let error as ServiceError {
-            Diagnostics.write(error.message)
+            Diagnostics.write(error)
             leave(ExitStatus.of(error))
         } catch {
             leave(report(error))

@@ -22,7 +22,7 @@ import SandboxModel
         do {
             return try Execution(options).perform()
         } catch let error as ServiceError {
-            Diagnostics.write(error.message)
+            Diagnostics.write(error)
             return ExitStatus.of(error)
         } catch {
             Diagnostics.write("\(error)")

@@ -64,7 +64,10 @@ struct JournalTests {
         let notStarted = try record("run ")
         #expect(["not_started", "workspace_not_found"].contains(notStarted["SANDBOXD_REASON"]), "\(notStarted)")
         await #expect(throws: ServiceError.self) { try await client.run("/secret-program") }
-        #expect(try record("run ")["SANDBOXD_REASON"] == "not_started")
+        let absent = try record("run refused")
+        #expect(absent["SANDBOXD_REASON"] == "not_started" && absent["SANDBOXD_STAGE"] == "command_execute")
+        // As the client was told.
+        #expect(absent["SANDBOXD_ERRNO"] == "ENOENT" && absent["SANDBOXD_ERROR"] == "program_not_found")
     }
 
     @Test func `nothing of what a caller says is in a record but the policy's name, and that in its field`()

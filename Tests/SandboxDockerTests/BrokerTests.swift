@@ -195,21 +195,42 @@ import Testing
         try await fixture.end()
     }
 
-    @Test func `why an image was not fetched is told once, and then it is tried again`() async throws {
+    /// Each of those who wait comes again after 5 s: 5 s and 10 s are 100 ms and 200 ms here.
+    @Test func `why an image was not fetched is told to each who comes again, and then it is tried again`() async throws
+    {
         let fixture = try BrokerFixture { request in
-            if request.words == "POST /images/create" { return .status(404, #"{"message":"manifest unknown"}"#) }
+            if request.words == "POST /images/create" { return .status(500, #"{"message":"manifest unknown"}"#) }
             return request.path.hasPrefix("/images/pulled") ? Self.missing : nil
         }
         for round in 0..<2 as Range<UInt64> {
-            #expect(try await fixture.failure(round * 2 + 1, policy: 2)?.errno == EINPROGRESS)
+            let first = round * 10 + 1
+            #expect(try await fixture.failure(first, policy: 2)?.errno == EINPROGRESS)
+            #expect(
+                fixture.notes.count { $0 == "image 'pulled:1' is not there and is being fetched" } == Int(round) + 1)
             try await fixture.wait(
                 for: { fixture.engine.count("POST /images/create") == Int(round) + 1 }, "a fetch")
             try await Task.sleep(for: .milliseconds(100))
-            let failure = try #require(try await fixture.failure(round * 2 + 2, policy: 2))
-            #expect(failure.errno == EIO && failure.subject.contains("manifest unknown"))
-            #expect(failure.stage == .containerImage && failure.retryAfterMilliseconds == nil)
-            #expect(failure.subject.contains("pulled:1"))
+            for order in first + 1...first + 3 {
+                let failure = try #require(try await fixture.failure(order, policy: 2))
+                #expect(failure.errno == EIO && failure.subject.contains("manifest unknown"))
+                #expect(failure.stage == .containerImage && failure.retryAfterMilliseconds == nil)
+                #expect(failure.subject.contains("pulled:1"))
+            }
+            #expect(fixture.engine.count("POST /images/create") == Int(round) + 1)
+            try await Task.sleep(for: .milliseconds(250))
         }
+        try await fixture.end()
+    }
+
+    @Test func `a registry that was not reached may be another time`() async throws {
+        let fixture = try BrokerFixture { request in
+            if request.words == "POST /images/create" { return .status(500, #"{"message":"no route to host"}"#) }
+            return request.path.hasPrefix("/images/pulled") ? Self.missing : nil
+        }
+        #expect(try await fixture.failure(1, policy: 2)?.errno == EINPROGRESS)
+        try await Task.sleep(for: .milliseconds(200))
+        let failure = try #require(try await fixture.failure(2, policy: 2))
+        #expect(failure.subject.contains("no route to host") && failure.retryAfterMilliseconds == 5000, "\(failure)")
         try await fixture.end()
     }
 }

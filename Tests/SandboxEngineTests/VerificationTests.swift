@@ -127,6 +127,92 @@ import Testing
         #expect(fixture.launcher.probed == ["shell", "shell"])
     }
 
+    private static let fetching = FakeLauncher.Probe.fails(
+        LaunchFailure(
+            .containerImage, errno: EINPROGRESS, "a:1, which is being fetched", retryAfterMilliseconds: 5000))
+
+    private func waitForImages(_ fixture: ServerFixture) throws {
+        let parts = fixture.parts
+        try fixture.group.next().submit { parts.value.engine.verifier.waitsForImages = true }.wait()
+    }
+
+    @Test func `an image that is being fetched is waited for in a daemon of one call`() throws {
+        let records = LogRecords()
+        let fixture = try ServerFixture(records: records)
+        try waitForImages(fixture)
+        fixture.launcher.set(Self.fetching, for: "shell")
+        try fixture.beginAhead(with: "shell")
+        let client = try fixture.connect()
+        try client.send(.run(channel: 1, request: RunRequest(argv: ["true"], policy: "shell"), window: nil))
+        guard case .accepted? = try client.message() else { throw Silence() }
+        let hasTried = fixture.eventually { fixture.launcher.probed.count >= 3 }
+        #expect(hasTried)
+        #expect(try fixture.runCount() == 1)
+        fixture.launcher.set(nil, for: "shell")
+        #expect(try client.finish(1).result?.outcome.reason == .exited)
+        #expect(!records.all.contains { $0.hasPrefix("error") }, "\(records.all)")
+    }
+
+    @Test func `why an image was not fetched is told in a daemon of one call`() throws {
+        let fixture = try ServerFixture()
+        try waitForImages(fixture)
+        fixture.launcher.set(Self.fetching, for: "shell")
+        let client = try fixture.connect()
+        try client.send(.run(channel: 1, request: RunRequest(argv: ["true"], policy: "shell"), window: nil))
+        guard case .accepted? = try client.message() else { throw Silence() }
+        let hasTried = fixture.eventually { fixture.launcher.probed.count >= 2 }
+        #expect(hasTried)
+        fixture.launcher.set(.fails(LaunchFailure(.containerImage, errno: EIO, "manifest unknown")), for: "shell")
+        let error = try #require(try client.finish(1).error)
+        #expect(error.code == .imageNotFound && error.message.contains("manifest unknown"), "\(error)")
+    }
+
+    @Test(arguments: ["cancel", "leave", "drain"])
+    func `whoever waits for an image can give it up`(_ how: String) throws {
+        let fixture = try ServerFixture()
+        try waitForImages(fixture)
+        fixture.launcher.set(Self.fetching, for: "shell")
+        try {
+            let client = try fixture.connect()
+            try client.send(.run(channel: 1, request: RunRequest(argv: ["true"], policy: "shell"), window: nil))
+            guard case .accepted? = try client.message() else { throw Silence() }
+            let hasTried = fixture.eventually { fixture.launcher.probed.count >= 2 }
+            #expect(hasTried)
+            if how == "cancel" { try client.send(.cancel(channel: 1, now: false)) }
+            if how == "drain" {
+                try fixture.group.next().submit { [parts = fixture.parts] in parts.value.engine.drain() }.wait()
+            }
+            if how != "leave" { #expect(try client.finish(1).result?.outcome.reason == .cancelled) }
+        }()
+        let isOver = try fixture.eventually { try fixture.runCount() == 0 }
+        #expect(isOver)
+        guard how == "drain" else { return }
+        let count = fixture.launcher.probed.count
+        usleep(1_200_000)
+        #expect(fixture.launcher.probed.count == count)
+    }
+
+    @Test func `of an image that is being fetched a service says when to come again, and looks again then`() throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.connect()
+        fixture.launcher.set(Self.fetching, for: "shell")
+        for _ in 1...2 {
+            let error = try #require(try run(client, "shell").error)
+            #expect(error.code == .imageNotFound && error.category == .temporary, "\(error)")
+            #expect(error.retryAfterMilliseconds == 5000)
+        }
+        #expect(fixture.launcher.probed == ["shell"])
+        // However long it has been so.
+        let brief = FakeLauncher.Probe.fails(
+            LaunchFailure(.containerEngine, errno: ECONNREFUSED, "e", retryAfterMilliseconds: 20))
+        fixture.launcher.set(brief, for: "python")
+        for count in 1...8 {
+            #expect(try run(client, "python").error?.code == .engineUnavailable)
+            #expect(fixture.launcher.probed.count { $0 == "python" } == count)
+            usleep(40_000)
+        }
+    }
+
     @Test(arguments: ["crash", "half", "nothing", "endless"])
     func `a probe that crashes or does not tell all verifies nothing`(_ what: String) throws {
         let fixture = try ServerFixture()

@@ -22,6 +22,16 @@ import Testing
         #expect(status(.lost) == 125)
     }
 
+    @Test func `whoever may try again is told when, where that is not at once`() {
+        func hint(_ category: ServiceError.Category, _ milliseconds: UInt64?) -> String {
+            Diagnostics.hint(ServiceError(.overloaded, "", category: category, retryAfterMilliseconds: milliseconds))
+        }
+        #expect(hint(.temporary, 5000) == "; try again in 5 s")
+        #expect(hint(.temporary, 1001) == "; try again in 2 s")
+        #expect(hint(.temporary, 1000) == "; try again in 1 s")
+        #expect(hint(.temporary, 999).isEmpty && hint(.temporary, nil).isEmpty && hint(.permanent, 5000).isEmpty)
+    }
+
     @Test func serviceErrors() {
         #expect(ExitStatus.of(ServiceError(.programNotFound, "")) == 127)
         #expect(ExitStatus.of(ServiceError(.programNotExecutable, "")) == 126)
