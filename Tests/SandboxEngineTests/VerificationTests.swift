@@ -172,6 +172,7 @@ import Testing
         let fixture = try ServerFixture()
         try waitForImages(fixture)
         fixture.launcher.set(Self.fetching, for: "shell")
+        let asking = try fixture.connect()
         try {
             let client = try fixture.connect()
             try client.send(.run(channel: 1, request: RunRequest(argv: ["true"], policy: "shell"), window: nil))
@@ -180,6 +181,12 @@ import Testing
             #expect(hasTried)
             if how == "cancel" { try client.send(.cancel(channel: 1, now: false)) }
             if how == "drain" {
+                try asking.send(.verify(channel: 9, policy: "shell", allChecks: false))
+                // It is taken in when a later request is answered.
+                try asking.send(.policies(channel: 8))
+                _ = try asking.message()
+                // Between two probes.
+                usleep(100_000)
                 try fixture.group.next().submit { [parts = fixture.parts] in parts.value.engine.drain() }.wait()
             }
             if how != "leave" { #expect(try client.finish(1).result?.outcome.reason == .cancelled) }
@@ -187,6 +194,8 @@ import Testing
         let isOver = try fixture.eventually { try fixture.runCount() == 0 }
         #expect(isOver)
         guard how == "drain" else { return }
+        guard case .verified(9, let verdicts)? = try asking.message() else { throw Silence() }
+        #expect(verdicts.map(\.state) == [.unproven] && verdicts[0].reason == "sandboxd is stopping")
         let count = fixture.launcher.probed.count
         usleep(1_200_000)
         #expect(fixture.launcher.probed.count == count)
