@@ -60,9 +60,10 @@ package final class PolicyVerifier {
     private let log: Logger
     /// What is known of it when a probe is judged.
     var host: HostFacts
-    /// Whether a policy whose image is being fetched is undecided for as long as that takes: for a daemon of one call, with which
-    /// the fetch would end. Of another daemon a client is told to come again.
-    package var waitsForImages = false
+    /// For a daemon of one call. A policy whose image is being fetched is undecided for as long as that takes, since the fetch would end
+    /// with the daemon; of another one a client is told to come again. And that a probe could not be run is told to the client, who
+    /// reads this daemon's log on the same terminal.
+    package var servesOneCall = false
     private let deadline: UInt64
     private var entries: [String: Entry] = [:]
     /// Names whose probe is to run, in this order.
@@ -273,7 +274,7 @@ package final class PolicyVerifier {
 
     /// Whether all that a probe has shown is that it came too early; then the next one comes in a while.
     private func isToCome(_ name: String, _ end: ProbeRun.End) -> Bool {
-        guard case .notRun(_, _, _, isTooEarly: true) = end, waitsForImages, !isStopped, entries[name] != nil else {
+        guard case .notRun(_, _, _, isTooEarly: true) = end, servesOneCall, !isStopped, entries[name] != nil else {
             return false
         }
         let now = monotonicNanoseconds()
@@ -348,7 +349,7 @@ package final class PolicyVerifier {
         case .unproven, .unverified:
             metadata["reason"] = "\(verdict.reason ?? "")"
             // Given up because the service ends: nothing was found, and nobody waits for it.
-            guard !isStopped else { return log.debug("policy not verified", metadata: metadata) }
+            guard !isStopped, !servesOneCall else { return log.debug("policy not verified", metadata: metadata) }
             log.error("policy not verified: its probe could not be run", metadata: metadata)
         }
     }

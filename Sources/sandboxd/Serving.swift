@@ -123,7 +123,7 @@ enum Serving {
             engine.onLauncherGone = { answers.launcherEnded() }
             (self.engine, self.answers) = (engine, answers)
             server = Server(engine: engine, log: log)
-            engine.verifier.waitsForImages = ahead
+            engine.verifier.servesOneCall = ahead
             // Of several it is not known yet which one is meant.
             if ahead, policies.names.count == 1, let name = policies.names.first { engine.beginAhead(with: name) }
         }

@@ -133,7 +133,7 @@ import Testing
 
     private func waitForImages(_ fixture: ServerFixture) throws {
         let parts = fixture.parts
-        try fixture.group.next().submit { parts.value.engine.verifier.waitsForImages = true }.wait()
+        try fixture.group.next().submit { parts.value.engine.verifier.servesOneCall = true }.wait()
     }
 
     @Test func `an image that is being fetched is waited for in a daemon of one call`() throws {
