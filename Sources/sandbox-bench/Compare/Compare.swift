@@ -22,7 +22,7 @@ struct Compare: AsyncParsableCommand {
     @Option(help: "A running service's socket (default: a service of its own).") var socket: String?
     @Option(help: "The policy.") var policy = "default"
     @Option(help: "exec, cli: how often each is measured.") var runs = 300
-    @Option(help: "exec, cli: microseconds between two measurements.") var pause: UInt32 = 1000
+    @Option(help: "exec, cli, docker: microseconds between two measurements, each half to five times as long.") var pause: UInt32 = 1000
     @Option(help: "throughput: seconds of load for each.") var seconds = 60
     @Option(help: "throughput: seconds until it is another's turn (default: 5, or all).") var slice: Int?
     @Option(help: "throughput: how many at once (default: two for each core).") var inFlight: Int?
