@@ -40,7 +40,7 @@ FUZZ := .build/fuzz/release/Fuzzing
 # `small` has a twentieth of a core, with which a probe on an emulated processor does not end in its five seconds; and 10,000
 # processes. The seconds are those of one machine's tests, without the boot.
 VM_SLOW := 10,000 zombies|hundreds of sandboxes|every policy.s confinement|verify prints a table|a preparer that was behind
-VM_WORDS := BadInput|BuiltInPolicy|PolicyVerb|ServicePolicy|Reload|ReloadHostility|Stream|Input|OutputKeep|Exec
+VM_WORDS := BadInput|BuiltInPolicy|PolicyVerb|ServicePolicy|Reload|ReloadHostility|Stream|Input|OutputKeep|Exec|Plan|EngineFailure
 VM_SKIP ?= RaceTests|HostileMessage|BenchTests|DocumentedClients|UserPackage|[.]($(VM_WORDS))Tests|$(VM_SLOW)
 VM_SECONDS ?= 3000
 export VM_FILTER VM_SKIP VM_SECONDS
