@@ -22,7 +22,9 @@ struct Compare: AsyncParsableCommand {
     @Option(help: "A running service's socket (default: a service of its own).") var socket: String?
     @Option(help: "The policy.") var policy = "default"
     @Option(help: "exec, cli: how often each is measured.") var runs = 300
-    @Option(help: "exec, cli, docker: microseconds between two measurements, each half to five times as long.") var pause: UInt32 = 1000
+    @Option(help: "exec, cli, docker: microseconds between two measurements; each pause is half to five times as long.")
+    var pause: UInt32 = 1000
+    @Flag(help: "All pauses are as long as --pause says: shows what is in step with that.") var steady = false
     @Option(help: "throughput: seconds of load for each.") var seconds = 60
     @Option(help: "throughput: seconds until it is another's turn (default: 5, or all).") var slice: Int?
     @Option(help: "throughput: how many at once (default: two for each core).") var inFlight: Int?
@@ -105,16 +107,18 @@ struct Compare: AsyncParsableCommand {
         report.replace(with: try await measure(ComparePart.allCases.filter(parts.contains), context))
     }
 
+    private var pauses: ClosedRange<UInt32> { steady ? pause...pause : pause / 2...pause * 5 }
+
     private var sizes: CompareSizes {
         let inFlight = inFlight ?? 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))
         guard smoke else {
             return CompareSizes(
-                runs: runs, pause: pause, seconds: seconds, slice: slice ?? min(5, seconds), inFlight: inFlight,
+                runs: runs, pause: pauses, seconds: seconds, slice: slice ?? min(5, seconds), inFlight: inFlight,
                 streamBytes: streamMib << 20, streamRuns: streamRuns, echoes: echoes, idleSeconds: idleSeconds,
                 alive: alive)
         }
         return CompareSizes(
-            runs: 60, pause: pause, seconds: 4, slice: 1, inFlight: inFlight, streamBytes: 32 << 20, streamRuns: 5,
+            runs: 60, pause: pauses, seconds: 4, slice: 1, inFlight: inFlight, streamBytes: 32 << 20, streamRuns: 5,
             echoes: 300, idleSeconds: 3, alive: 100)
     }
 }

@@ -36,20 +36,16 @@ struct CompareContext: Sendable {
     var image: String
 
     /// Lets both sides forget what was before: what a sandbox leaves behind is cleaned up by other threads, and would harm
-    /// whoever is measured next.
-    /// Of no length that anything of ours or the kernel's could be in step with: what is made or cleared away behind an answer
-    /// is due at fixed times after it, and at one pause always meets the same measurement (exec.p50_ratio 1.27 to 1.66 at pauses of 1 to 5
-    /// ms, 2026-11-28).
-    func pause() {
-        guard sizes.pause > 0 else { return }
-        usleep(UInt32.random(in: sizes.pause / 2...sizes.pause * 5))
-    }
+    /// whoever is measured next. Unless asked for, of no one length: what is made or cleared away behind an answer is due at fixed
+    /// times after it, and at pauses that are all the same always meets the same measurement.
+    func pause() { usleep(UInt32.random(in: sizes.pause)) }
 }
 
 /// How much of everything.
 struct CompareSizes: Sendable {
     var runs: Int
-    var pause: UInt32
+    /// Microseconds.
+    var pause: ClosedRange<UInt32>
     var seconds: Int
     var slice: Int
     var inFlight: Int
