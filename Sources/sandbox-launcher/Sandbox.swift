@@ -22,6 +22,8 @@ final class Sandbox {
     private(set) var isOver = false
     /// sandboxd has been told of its end.
     var isTold = false
+    /// When it was killed.
+    private var memoryKillsBefore: UInt64 = 0
     private var lastReport = init_report()
     private var denials: [KernelDenial] = []
 
@@ -111,6 +113,7 @@ final class Sandbox {
     /// The end, once it is over.
     func report() -> RunReport {
         var usage = group.usage(ended: true)
+        usage.memoryKills = max(usage.memoryKills, memoryKillsBefore)
         if ending != nil {
             // Each knows what the other does not: the group of who was not waited for, pid 1 of what is written out later.
             usage.readBytes = max(usage.readBytes ?? 0, lastReport.blocks_read * 512)
@@ -147,6 +150,8 @@ final class Sandbox {
     /// SIGKILL for every process: by the group where the kernel does that at once (v2), else by the user, whom no other
     /// sandbox has. Where it is the caller himself (without root), and were neither to work, the end of pid 1 is theirs.
     func kill() {
+        // An engine removes the group of a container as soon as its pid 1 is dead, and with it why this is done.
+        if prepared.container != nil { memoryKillsBefore = group.memoryKills() }
         hurryInit()
         let isSent = group.killAll()
         // Before the others, whose end it would report as their own. ESRCH: it has ended.
