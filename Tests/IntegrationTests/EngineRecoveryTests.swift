@@ -23,11 +23,16 @@ struct EngineRecoveryTests {
         try ServiceFixture(options: ["--policy-file", "\(files.path)/boxed.yaml", "--docker-socket", engine.socket])
     }
 
+    private func proven(_ service: ServiceFixture) async throws -> SandboxClient {
+        let client = try await service.client()
+        _ = try await client.verify(policy: "boxed")
+        return client
+    }
+
     @Test(arguments: moments)
     func `the engine is killed`(_ moment: Int) async throws {
         let service = try service()
-        let client = try await service.client()
-        _ = try await client.verify(policy: "boxed")
+        let client = try await proven(service)
         let answer = Task { await Self.told(client, ["/bin/sh", "-c", "echo up; sleep 2"]) }
         try await Task.sleep(for: .milliseconds(moment))
         engine.kill()
@@ -49,8 +54,7 @@ struct EngineRecoveryTests {
     /// As it starts it ends all containers that run.
     @Test func `the engine is killed, and is there again while the command runs`() async throws {
         let service = try service()
-        let client = try await service.client()
-        _ = try await client.verify(policy: "boxed")
+        let client = try await proven(service)
         let answer = Task { await Self.told(client, ["/bin/sh", "-c", "echo up; sleep 60"]) }
         try await Task.sleep(for: .milliseconds(1200))
         engine.kill()
@@ -67,8 +71,7 @@ struct EngineRecoveryTests {
     func `the engine and sandboxd are killed`(_ moment: Int) async throws {
         do {
             let service = try service()
-            let client = try await service.client()
-            _ = try await client.verify(policy: "boxed")
+            let client = try await proven(service)
             let answer = Task { await Self.told(client, ["/bin/sh", "-c", "echo up; sleep 2"]) }
             try await Task.sleep(for: .milliseconds(moment))
             engine.kill()
@@ -78,8 +81,7 @@ struct EngineRecoveryTests {
         try engine.start()
         let then = try engine.containers().count
         let next = try service()
-        let client = try await next.client()
-        _ = try await client.verify(policy: "boxed")
+        let client = try await proven(next)
         #expect(try await isServed(client))
         let isClean = try await eventually { try engine.containers().isEmpty }
         #expect(isClean, "\((try? engine.containers()) ?? [])")
