@@ -254,8 +254,9 @@ let package = Package(
         .testTarget(
             name: "SandboxEngineTests",
             dependencies: [
-                "SandboxModel", "SandboxWire", "LaunchPlan", "LinuxSystem", "SandboxPolicy", "SandboxEngine",
-                "SandboxServer", "SandboxTestSupport", logging, .product(name: "NIOEmbedded", package: "swift-nio"),
+                "SandboxMetrics", "SandboxModel", "SandboxWire", "LaunchPlan", "LinuxSystem", "SandboxPolicy",
+                "SandboxEngine", "SandboxServer", "SandboxTestSupport", logging,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
     ]

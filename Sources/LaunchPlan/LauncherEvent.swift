@@ -153,6 +153,8 @@ package struct LaunchFailure: Error, Sendable, Equatable {
 
     /// A program's name may have 128 KiB. Whoever reads events takes no more than `LauncherEvent.maximumBytes`.
     private static let maximumSubjectBytes = 4096
+    /// A day, in milliseconds: who reads it reckons with it in nanoseconds, the launcher with what sandbox-docker says.
+    package static let longestRetryAfter: UInt64 = 86_400_000
 
     func encode(to writer: inout BinaryWriter) {
         writer.put(stage.rawValue)
@@ -169,6 +171,7 @@ package struct LaunchFailure: Error, Sendable, Equatable {
         subject = try reader.string("subject", maximum: Self.maximumSubjectBytes)
         denials = try KernelDenial.list(from: &reader)
         retryAfterMilliseconds = try reader.optional("retry after")
+        guard retryAfterMilliseconds ?? 0 <= Self.longestRetryAfter else { throw .badValue("retry after") }
     }
 }
 

@@ -4,8 +4,8 @@ import Synchronization
 /// Metrics of one process, kept in memory and read as text: a backend of swift-metrics. Its counters, timers and meters have a series
 /// for each combination of labels.
 ///
-/// How many series there are in all is bounded, since labels can come from requests: of one too many, everything is counted into a series of
-/// its family whose labels all are `other`.
+/// How much text all series are in all is bounded, since labels can come from requests, and the text is one message: of a series too
+/// many, everything is counted into one of its family whose labels all are `other`.
 package final class MetricRegistry: MetricsFactory, Sendable {
     /// A family: what its series count.
     package struct Family: Sendable {
@@ -19,21 +19,28 @@ package final class MetricRegistry: MetricsFactory, Sendable {
             self.help = help
             self.buckets = buckets
         }
+
+        /// Of a series' text, at most but for what has to be escaped.
+        fileprivate func bytes(_ labels: [Label]) -> Int {
+            let line = labels.reduce(name.utf8.count + 48) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
+            return buckets.isEmpty ? line : line * (buckets.count + 3)
+        }
     }
 
     private struct State {
         var series: [String: [[Label]: any Series]] = [:]
-        var count = 0
+        /// Of their text, at most.
+        var bytes = 0
     }
 
     private let families: [String: Family]
-    private let maximumSeries: Int
+    private let maximumBytes: Int
     private let state = Mutex(State())
 
     /// - Parameter families: those that there are. A metric of any other is not kept.
-    package init(_ families: [Family], maximumSeries: Int = 4096) {
+    package init(_ families: [Family], maximumBytes: Int = 512 << 10) {
         self.families = Dictionary(uniqueKeysWithValues: families.map { ($0.name, $0) })
-        self.maximumSeries = maximumSeries
+        self.maximumBytes = maximumBytes
     }
 
     package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
@@ -71,18 +78,19 @@ package final class MetricRegistry: MetricsFactory, Sendable {
     private func series<Kind: Series>(
         _ name: String, _ dimensions: [(String, String)], _ make: () -> Kind
     ) -> Kind? {
-        guard families[name] != nil else { return nil }
+        guard let family = families[name] else { return nil }
         let labels = dimensions.map { Label(name: $0.0, value: $0.1) }.sorted { $0.name < $1.name }
         return state.withLock { state in
             if let known = state.series[name]?[labels] { return known as? Kind }
             var labels = labels
-            if state.count >= maximumSeries {
+            let bytes = family.bytes(labels)
+            if state.bytes + bytes > maximumBytes {
                 labels = labels.map { Label(name: $0.name, value: "other") }
                 if let known = state.series[name]?[labels] { return known as? Kind }
             }
             let made = make()
             state.series[name, default: [:]][labels] = made
-            state.count += 1
+            state.bytes += bytes
             return made
         }
     }

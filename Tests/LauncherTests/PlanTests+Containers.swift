@@ -39,9 +39,20 @@ extension PlanTests {
         .started(order: .max, container: id, environment: ["PATH=/bin", "", "A=\u{1f642}"]),
         .failed(order: 2, failure: LaunchFailure(.containerImage, errno: ENOENT, "tools:1")),
         .failed(
-            order: 2, failure: LaunchFailure(.containerStart, errno: EIO, "\u{20ac}", retryAfterMilliseconds: .max)),
+            order: 2,
+            failure: LaunchFailure(
+                .containerStart, errno: EIO, "\u{20ac}", retryAfterMilliseconds: LaunchFailure.longestRetryAfter)),
         .removed(order: 3), .note(""), .note("removing container"),
     ]
+
+    /// Root's launcher reckons with it in nanoseconds, and would end at a number that does not fit.
+    @Test(arguments: [LaunchFailure.longestRetryAfter + 1, .max])
+    func `no longer than a day is anybody told to come again`(_ milliseconds: UInt64) {
+        let failure = LaunchFailure(.containerImage, errno: EIO, "a", retryAfterMilliseconds: milliseconds)
+        #expect(throws: PlanError.badValue("retry after")) {
+            try ContainerEvent(decoding: ContainerEvent.failed(order: 1, failure: failure).encoded)
+        }
+    }
 
     @Test(arguments: commands) func `a command to sandbox-docker reads back as it was sent`(_ command: ContainerCommand)
         throws
